@@ -1,0 +1,133 @@
+"""The nouns of hpcml, frozen: what a resolved job file says, and nothing computed from it.
+
+What lives here: Resources, Site, InputFile, StepPlan, Campaign, and their JSON form.
+What does not: reading YAML (settings.py), files on disk (store/), units and shards (store/units.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Where = Literal["here", "batch"]
+Compression = Literal["none", "gzip", "lzf"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What one shard of a step asks for. Memory in bytes, times in seconds."""
+
+    ranks: int = 1
+    cpus: int = 1
+    memory: int = 2_000_000_000
+    walltime: int = 3600
+    shards: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where jobs run, as config/sites/<name>.yaml says after layering; see docs/sites.md.
+
+    directives: scheduler lines by name, e.g. {"partition": "public-cpu"}; None removes a line.
+    setup: shell lines run before Python starts (module load ...). environment: exported variables.
+    """
+
+    name: str = "local"
+    scheduler: Literal["local", "slurm", "htcondor"] = "local"
+    launcher: Literal["auto", "mpiexec", "srun", "none"] = "auto"
+    setup: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    directives: Mapping[str, str | int | bool | None] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    kernel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file as it was when planned. digest: 'fast:...' (first, middle, last MiB) or 'full:...'."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepInput:
+    """One filled input of a step: exactly one of files, step, campaign.
+
+    step: name of an earlier step. campaign: `DIR/step` of another campaign, with the content
+    digest of its table as it was when planned.
+    """
+
+    files: tuple[InputFile, ...] = ()
+    step: str = ""
+    campaign: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """One step of a campaign, resolved: defaults filled, paths absolute, parameters validated.
+
+    parameters: JSON values of the workload's Parameters, without swept ones.
+    sweep: {parameter: values}; the units are multiplied in the order given, last fastest.
+    """
+
+    name: str
+    workload: str
+    version: int
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    sweep: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    inputs: Mapping[str, StepInput] = field(default_factory=dict)
+    resources: Resources = field(default_factory=Resources)
+    where: Where = "batch"
+    max_attempts: int = 2
+    compression: Compression = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A resolved job file. `identity` is drawn once, when the directory is made.
+
+    base: folder that relative workload files start from (the job file's own).
+    job_text: the job file as written, kept as provenance.
+    """
+
+    name: str
+    seed: int
+    steps: tuple[StepPlan, ...]
+    site: Site = field(default_factory=Site)
+    identity: str = ""
+    revision: int = 1
+    base: str = ""
+    job_text: str = ""
+    notify: Mapping[str, Any] = field(default_factory=dict)
+    container: str = ""
+
+    def step(self, name: str) -> StepPlan:
+        """The step called `name`; KeyError otherwise."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise KeyError(name)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Campaign:
+        steps = tuple(_step(item) for item in raw["steps"])
+        site = Site(**{**raw["site"], "setup": tuple(raw["site"]["setup"])})
+        return cls(**{**raw, "steps": steps, "site": site})
+
+
+def _step(raw: Mapping[str, Any]) -> StepPlan:
+    inputs = {
+        name: StepInput(**{**item, "files": tuple(InputFile(**one) for one in item["files"])})
+        for name, item in raw["inputs"].items()
+    }
+    sweep = {name: tuple(values) for name, values in raw["sweep"].items()}
+    resources = Resources(**raw["resources"])
+    return StepPlan(**{**raw, "inputs": inputs, "sweep": sweep, "resources": resources})

@@ -1,0 +1,1 @@
+"""Arrays in, arrays out, no physics noun: what any physicist would reuse."""

@@ -1,0 +1,78 @@
+"""Name -> workload class, imported only when asked for.
+
+What lives here: the names of the shipped workloads, third-party ones (entry-point group
+`hpcml.workloads`), and workloads given as `file.py:Class` or `package.module:Class`.
+What does not: the interface (workload.py), the workloads themselves (workloads/).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpcml.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from hpcml.workload import Workload
+
+BUILTIN: dict[str, str] = {
+    "jets.synthetic": "hpcml.workloads.jet_scanning.workload:SyntheticEvents",
+    "jets.images": "hpcml.workloads.jet_scanning.workload:JetImages",
+    "jets.scan": "hpcml.workloads.jet_scanning.workload:ClusterScan",
+}
+EXTRA_OF: dict[str, str] = {"jets": "jets"}
+
+
+def known_names() -> list[str]:
+    """All names that a job file may use without a colon, sorted."""
+    from importlib.metadata import entry_points
+
+    return sorted({*BUILTIN, *(point.name for point in entry_points(group="hpcml.workloads"))})
+
+
+def load(name: str, base: Path | None = None) -> type[Workload]:
+    """The workload class called `name`; `base` is where relative `file.py:Class` paths start."""
+    target = BUILTIN.get(name) or _entry_point(name) or (name if ":" in name else "")
+    if not target:
+        hint = nearest(name, known_names()) or "`hpcml workloads` lists the known ones"
+        raise UsageError(f"unknown workload {name!r}", hint)
+    where, _, attribute = target.rpartition(":")
+    try:
+        module = _from_file(where, base) if where.endswith(".py") else importlib.import_module(where)
+    except ModuleNotFoundError as error:
+        extra = EXTRA_OF.get(name.split(".")[0])
+        missing = error.name or str(error)
+        hint = f"pip install 'hpcml[{extra}]'" if extra else "is it on PYTHONPATH?"
+        raise UsageError(f"workload {name!r} needs the module {missing!r}", hint) from error
+    try:
+        found: type[Workload] = getattr(module, attribute)
+    except AttributeError:
+        public = [item for item in vars(module) if not item.startswith("_")]
+        raise UsageError(f"{where} has no class {attribute!r}", nearest(attribute, public)) from None
+    return found
+
+
+def _entry_point(name: str) -> str:
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group="hpcml.workloads"):
+        if point.name == name:
+            return point.value
+    return ""
+
+
+def _from_file(where: str, base: Path | None) -> object:
+    path = (base or Path.cwd()) / where
+    if not path.is_file():
+        raise UsageError(f"no workload file {str(path)!r}", "the path starts at the job file's folder")
+    key = f"hpcml_workload_{path.stem}"
+    spec = importlib.util.spec_from_file_location(key, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[key] = module
+    spec.loader.exec_module(module)
+    return module

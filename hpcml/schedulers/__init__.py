@@ -1,0 +1,1 @@
+"""Who gives machines: pure text to text; shell.py alone runs processes."""
