@@ -6,6 +6,7 @@
     │   ├── PlanConflict        2   the campaign directory was planned from something else
     │   └── InputChanged        2   an input file is no longer what was planned
     ├── Incomplete              3   units failed or are missing: resumable
+    │   └── StorageError        3   ... because the disk is full or cannot be written
     ├── SchedulerError          4   the scheduler refused or did not answer
     ├── IntegrityError          5   a part or a table is corrupt or contradicts another
     └── Interrupted            85   stopped in good order, come back
@@ -55,6 +56,10 @@ class Incomplete(HpcmlError, RuntimeError):
     """Units are missing or failed; typing `hpcml resume` is the cure."""
 
     exit_code = EXIT_INCOMPLETE
+
+
+class StorageError(Incomplete):
+    """The campaign directory cannot be written; what was recorded before stays."""
 
 
 class SchedulerError(HpcmlError, RuntimeError):

@@ -1,0 +1,165 @@
+"""Checked byte ranges of sealed files: what is read is verified, what is written is hashed once.
+
+A range rarely starts at a block, and a block's checksum covers all of it: the edges around the
+range are read too. What does not live here: which ranges are wanted (table.py).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xxhash
+
+from hpcml.errors import IntegrityError
+from hpcml.store.sealed import Header, read_header
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Where a dataset's bytes lie in the file; `offset` 0 and rows > 0 means it is compressed."""
+
+    offset: int
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
+
+
+class SealedReader:
+    """Reads a sealed file by byte ranges, checking the blocks it touches; needs no HDF5."""
+
+    def __init__(self, path: Path) -> None:
+        self.header = read_header(path, full=True)
+        self.path = path
+        self.about: dict[str, Any] = self.header.directory["about"]
+        self._handle = -1
+
+    def names(self) -> list[str]:
+        return list(self.header.directory["extents"])
+
+    def extent(self, name: str) -> Extent:
+        try:
+            offset, dtype, shape = self.header.directory["extents"][name]
+        except KeyError:
+            raise IntegrityError(f"{self.path}: has no {name!r}: it was written by another version") from None
+        return Extent(offset, np.dtype(dtype), tuple(shape))
+
+    def open(self) -> int:
+        if self._handle < 0:
+            self._handle = os.open(self.path, os.O_RDONLY)
+        return self._handle
+
+    def close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    def __enter__(self) -> SealedReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def array(self, name: str) -> NDArray[Any]:
+        """A whole small uncompressed dataset, checked."""
+        extent = self.extent(name)
+        raw = bytearray(extent.nbytes)
+        if raw:
+            read_checked(self, extent.offset, memoryview(raw))
+        return np.frombuffer(raw, extent.dtype).reshape(extent.shape)
+
+
+def read_checked(source: SealedReader, offset: int, out: memoryview) -> None:
+    """Fill `out` from byte `offset` of the file; IntegrityError when a block it lies in is damaged."""
+    header = source.header
+    size, start = header.block_size, header.user_block
+    first = (offset - start) // size
+    last = (offset + len(out) - 1 - start) // size
+    begin = start + first * size
+    end = min(start + (last + 1) * size, header.file_size)
+    head = bytearray(offset - begin)
+    tail = bytearray(end - offset - len(out))
+    _read(source, [memoryview(head), out, memoryview(tail)], begin)
+    for number in range(first, last + 1):
+        low = start + number * size
+        high = min(low + size, header.file_size)
+        if low >= offset and high <= offset + len(out):  # nearly all of them: one call, no copy
+            if xxhash.xxh3_64_intdigest(out[low - offset : high - offset]) != int(header.blocks[number]):
+                raise _damaged(header, low, high)
+            continue
+        digest = xxhash.xxh3_64()
+        if low < offset:
+            digest.update(memoryview(head)[low - begin : high - begin])
+        inner_low, inner_high = max(low, offset) - offset, min(high, offset + len(out)) - offset
+        digest.update(out[inner_low:inner_high])
+        if high > offset + len(out):
+            digest.update(memoryview(tail)[: high - offset - len(out)])
+        if digest.intdigest() != int(header.blocks[number]):
+            raise _damaged(header, low, high)
+
+
+def _damaged(header: Header, low: int, high: int) -> IntegrityError:
+    return IntegrityError(
+        f"{header.path}: damaged between byte {low} and {high}",
+        "`hpcml verify DIR --set-aside` moves it away; `hpcml resume` computes its units again",
+    )
+
+
+def _read(source: SealedReader, views: list[memoryview], offset: int) -> None:
+    views = [view for view in views if len(view)]
+    wanted = sum(len(view) for view in views)
+    got = os.preadv(source.open(), views, offset)
+    while got < wanted:  # a signal or the system's limit of 2 GiB a call: go on behind what came
+        skip, rest = got, []
+        for view in views:
+            if skip < len(view):
+                rest.append(view[skip:])
+            skip = max(0, skip - len(view))
+        step = os.preadv(source.open(), rest, offset + got)
+        if step == 0:
+            raise IntegrityError(f"{source.header.path}: ends at byte {offset + got}")
+        got += step
+
+
+class BlockHasher:
+    """Checksums of the file blocks that a stream of bytes fills, taken while they are written.
+
+    Bytes come in order from `offset` on; blocks that the stream covers only in part are left out
+    (sealed.write_header reads those few again).
+    """
+
+    def __init__(self, block_size: int, user_block: int) -> None:
+        self.block_size = block_size
+        self.user_block = user_block
+        self.known: dict[int, int] = {}
+        self._position = 0
+        self._digest: xxhash.xxh3_64 | None = None
+
+    def start(self, offset: int) -> None:
+        """A new column starts at byte `offset` of the file."""
+        self._position = offset
+        self._digest = None
+
+    def update(self, data: memoryview) -> None:
+        at = 0
+        while at < len(data):
+            number, inside = divmod(self._position - self.user_block, self.block_size)
+            step = min(self.block_size - inside, len(data) - at)
+            if inside == 0:
+                self._digest = xxhash.xxh3_64()
+            if self._digest is not None:
+                self._digest.update(data[at : at + step])
+                if inside + step == self.block_size:
+                    self.known[number] = self._digest.intdigest()
+                    self._digest = None
+            at += step
+            self._position += step

@@ -1,0 +1,95 @@
+"""Every file name of a campaign directory, and nothing else.
+
+    DIR/
+      campaign.json                 the plan in force
+      plans/campaign-0001.json      every plan as it was made (exclusive: two plans at once, one wins)
+      journal/<writer>.jsonl        what was tried
+      submit/                       rendered scheduler files
+      report/                       plots for people
+      steps/<step>/
+        units.h5                    unit list, written by plan or by the merge that completes the inputs
+        parts/<first>-<last>-<n>.s<shard>.r<rank>.<token>.h5    immutable results
+        logs/s<shard>.r<rank>.<token>.wal                       results since the last part
+        artifacts/<2 hex>/<digest>  files kept beside the rows
+        workspaces/<key hash>/      scratch of running units
+        set-aside/                  damaged files, moved out of the way by `hpcml verify --set-aside`
+        table.h5                    the merged result
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class StepLayout:
+    root: Path
+
+    @property
+    def name(self) -> str:
+        return self.root.name
+
+    @property
+    def units(self) -> Path:
+        return self.root / "units.h5"
+
+    @property
+    def parts(self) -> Path:
+        return self.root / "parts"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.root / "artifacts"
+
+    @property
+    def set_aside(self) -> Path:
+        return self.root / "set-aside"
+
+    @property
+    def table(self) -> Path:
+        return self.root / "table.h5"
+
+    def log(self, shard: int, rank: int, token: str) -> Path:
+        return self.logs / f"s{shard:04d}.r{rank:04d}.{token}.wal"
+
+    def part(self, first: int, last: int, count: int, *, shard: int, rank: int, token: str) -> Path:
+        return self.parts / f"{first:08d}-{last:08d}-{count}.s{shard:04d}.r{rank:04d}.{token}.h5"
+
+    def artifact(self, digest: str) -> Path:
+        return self.artifacts / digest[:2] / digest
+
+    def workspace(self, key: str) -> Path:
+        return self.root / "workspaces" / hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    root: Path
+
+    @property
+    def campaign(self) -> Path:
+        return self.root / "campaign.json"
+
+    def plan(self, revision: int) -> Path:
+        return self.root / "plans" / f"campaign-{revision:04d}.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal"
+
+    @property
+    def submit(self) -> Path:
+        return self.root / "submit"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report"
+
+    def step(self, name: str) -> StepLayout:
+        return StepLayout(self.root / "steps" / name)

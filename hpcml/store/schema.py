@@ -1,0 +1,146 @@
+"""The schema of a step's tables as the store sees it: exact dtypes, row shapes, built-in tables.
+
+What lives here: Schema (from Workload.tables()), its JSON form, and the two tables that the engine
+adds for workloads that leave files: `artifacts` and `externals`.
+What does not: the words authors use (workload.py), bytes (wal.py, parts.py, table.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hpcml.errors import UsageError
+from hpcml.workload import Column, Table
+
+if TYPE_CHECKING:
+    from hpcml.workload import Workload
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+RESERVED = frozenset({"units", "index", "summary", "missing", "conflicts", "provenance"})
+ARTIFACTS = Table(
+    "artifacts",
+    (
+        Column("name", "S64", meaning="name given by the workload"),
+        Column("digest", "S64", meaning="sha256 of the content; the file is artifacts/<2 digits>/<digest>"),
+        Column("bytes", "u8", unit="B", meaning="size of the file"),
+    ),
+)
+EXTERNALS = Table(
+    "externals",
+    (
+        Column("path", "S512", meaning="a file outside the campaign"),
+        Column("digest", "S64", meaning="sha256 of its content when it was recorded"),
+        Column("bytes", "u8", unit="B", meaning="size of the file"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column with its NumPy types: `dtype` of one value, `shape` of one row, `width` bytes a row."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    width: int
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableSchema:
+    name: str
+    kind: str
+    materialise: bool
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    tables: tuple[TableSchema, ...]
+
+    def table(self, name: str) -> TableSchema:
+        for table in self.tables:
+            if table.name == name:
+                return table
+        raise KeyError(name)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": table.name,
+                "kind": table.kind,
+                "materialise": table.materialise,
+                "columns": [
+                    {
+                        "name": one.name, "dtype": one.dtype.str, "shape": list(one.shape),
+                        "unit": one.unit, "meaning": one.meaning,
+                    }
+                    for one in table.fields
+                ],
+            }
+            for table in self.tables
+        ]  # fmt: skip
+
+
+def schema_of(workload: Workload) -> Schema:
+    """The schema of what `workload` returns, with the built-in tables it needs; checks names and dtypes."""
+    tables = [*workload.tables()]
+    if workload.artifacts:
+        tables.append(ARTIFACTS)
+    if workload.externals:
+        tables.append(EXTERNALS)
+    if not tables:
+        raise UsageError(f"workload {workload.name!r} declares no table")
+    if len({table.name for table in tables}) != len(tables):
+        raise UsageError(f"workload {workload.name!r} declares two tables of one name")
+    return Schema(tuple(_table(workload.name, table) for table in tables))
+
+
+def schema_from_json(raw: list[Mapping[str, Any]]) -> Schema:
+    tables = []
+    for item in raw:
+        columns = tuple(Column(**{**one, "shape": tuple(one["shape"])}) for one in item["columns"])
+        tables.append(_table("", Table(item["name"], columns, item["kind"], item["materialise"])))
+    return Schema(tuple(tables))
+
+
+def _table(workload: str, table: Table) -> TableSchema:
+    where = f"workload {workload!r}, table {table.name!r}"
+    if not NAME.fullmatch(table.name) or table.name in RESERVED:
+        raise UsageError(f"{where}: a table cannot have this name")
+    if not table.columns:
+        raise UsageError(f"{where}: no columns")
+    if table.kind not in ("rows", "sum", "min", "max"):
+        raise UsageError(f"{where}: unknown kind {table.kind!r}, allowed: rows, sum, min, max")
+    fields = []
+    for column in table.columns:
+        try:
+            dtype = np.dtype(column.dtype)
+        except TypeError as error:
+            raise UsageError(f"{where}: column {column.name!r}: {error}") from error
+        if dtype.kind not in "biufcS" or dtype.hasobject or dtype.itemsize == 0:
+            raise UsageError(
+                f"{where}: column {column.name!r} has dtype {column.dtype!r}",
+                "use bool, integers, floats, complex or fixed-length bytes such as 'S32'",
+            )
+        if table.kind != "rows" and dtype.kind not in "iuf":
+            raise UsageError(f"{where}: column {column.name!r}: kind {table.kind!r} needs numbers")
+        if not NAME.fullmatch(column.name):
+            raise UsageError(f"{where}: a column cannot be called {column.name!r}")
+        # little-endian on disk, whatever the machine
+        dtype = dtype.newbyteorder("<")
+        width = dtype.itemsize * int(np.prod(column.shape, dtype=np.int64))
+        if width == 0:
+            raise UsageError(f"{where}: column {column.name!r} has an empty row shape {column.shape}")
+        fields.append(Field(column.name, dtype, tuple(column.shape), width, column.unit, column.meaning))
+    if len({one.name for one in fields}) != len(fields):
+        raise UsageError(f"{where}: two columns of one name")
+    return TableSchema(table.name, table.kind, table.materialise, tuple(fields))
+
+

@@ -1,0 +1,254 @@
+"""One rank's results since its last part: a write-ahead log of checksummed frames.
+
+A frame holds the results of a few units, column by column, so that sealing is concatenation:
+
+    frame header | unit numbers u4 | rows of each table u4 | bytes of each column
+
+One `writev` a frame: after `kill -9` the log is a run of whole frames and perhaps a torn tail, which
+the checksum cuts off. What does not live here: when to write (commands/work.py), parts (parts.py).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import struct
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xxhash
+
+from hpcml.errors import IntegrityError
+from hpcml.store.atomic import storage_errors, sync_folder
+from hpcml.store.schema import Schema
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FILE_HEADER = struct.Struct("<8sIQ")  # magic, JSON bytes, checksum of the JSON
+FILE_MAGIC = b"HPCMLWL1"
+FRAME = struct.Struct("<4sIQddQ")  # magic, units, payload bytes, time, busy seconds, checksum
+FRAME_MAGIC = b"frm1"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Whole results of some units: numbers, rows per table, one array per column (rows first)."""
+
+    ids: NDArray[np.uint32]
+    rows: Mapping[str, NDArray[np.uint32]]
+    columns: Mapping[str, Mapping[str, NDArray[Any]]]
+    written: float
+    busy: float
+
+
+class LogWriter:
+    """Appends frames to a new log; holds a lock on it for as long as the rank lives."""
+
+    def __init__(self, path: Path, schema: Schema, about: Mapping[str, Any]) -> None:
+        self.path = path
+        self.schema = schema
+        self.about = about
+        self.size = 0
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND, 0o644)
+            self.locked = try_lock(self.handle)
+            text = json.dumps(about).encode()
+            self._write([FILE_HEADER.pack(FILE_MAGIC, len(text), xxhash.xxh3_64_intdigest(text)), text])
+            sync_folder(path.parent)
+
+    def append(
+        self,
+        ids: Sequence[int],
+        rows: Mapping[str, Sequence[int]],
+        columns: Mapping[str, Mapping[str, Sequence[NDArray[Any]]]],
+        busy: float,
+    ) -> None:
+        """Write one frame. `columns` holds, for each column, the arrays of the units in order."""
+        pieces: list[Any] = [np.asarray(ids, dtype="<u4")]
+        pieces.extend(np.asarray(rows[table.name], dtype="<u4") for table in self.schema.tables)
+        for table in self.schema.tables:
+            stacked = columns[table.name]
+            for one in table.fields:
+                arrays = stacked[one.name]
+                block = np.concatenate(arrays) if len(arrays) > 1 else np.ascontiguousarray(arrays[0])
+                if block.size:
+                    pieces.append(block.reshape(-1).view(np.uint8))
+        size = sum(piece.nbytes for piece in pieces)
+        head = FRAME.pack(FRAME_MAGIC, len(ids), size, time.time(), busy, 0)
+        digest = xxhash.xxh3_64(head)
+        for piece in pieces:
+            digest.update(piece)
+        head = head[:-8] + digest.intdigest().to_bytes(8, "little")
+        with storage_errors(self.path):
+            self._write([head, *pieces])
+
+    def _write(self, pieces: list[Any]) -> None:
+        """All pieces or none: a short write (full disk) is cut off again before the error leaves."""
+        views = [memoryview(piece).cast("B") for piece in pieces]
+        wanted = sum(len(view) for view in views)
+        try:
+            written = 0
+            for start in range(0, len(views), 512):  # below the system's limit on pieces a call
+                group = views[start : start + 512]
+                length = sum(len(view) for view in group)
+                done = os.writev(self.handle, group)
+                while done < length:
+                    rest = b"".join(group)[done:]
+                    done += os.write(self.handle, rest)
+                written += done
+        except OSError:
+            os.ftruncate(self.handle, self.size)
+            raise
+        self.size += wanted
+
+    def taken(self) -> bool:
+        """True when another worker has sealed and removed this log (a file system without locks)."""
+        try:
+            return os.stat(self.path).st_ino != os.fstat(self.handle).st_ino
+        except FileNotFoundError:
+            return True
+
+    def sync(self) -> None:
+        with storage_errors(self.path):
+            os.fdatasync(self.handle)
+
+    def frames(self) -> list[Frame]:
+        return [frame for _, frame in read_frames(self.handle, self.schema, self.path)]
+
+    def close(self, *, remove: bool) -> None:
+        if remove and not self.taken():
+            self.path.unlink(missing_ok=True)
+        os.close(self.handle)
+
+
+def try_lock(handle: int) -> bool:
+    """Lock an open file for this process; False when another process that lives holds it.
+
+    On file systems without locks everything counts as lockable: sealing a log twice is harmless,
+    since equal results of one unit are normal.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def read_about(handle: int, path: Path) -> tuple[dict[str, Any], int]:
+    """What a log says of itself, and where its frames start.
+
+    IntegrityError when the first bytes are damaged; EOFError when the writer was killed before it
+    had written them: such a log holds nothing.
+    """
+    head = os.pread(handle, FILE_HEADER.size, 0)
+    if len(head) < FILE_HEADER.size:
+        raise EOFError(str(path))
+    magic, size, expected = FILE_HEADER.unpack(head)
+    if magic != FILE_MAGIC or size > 1 << 20:
+        raise IntegrityError(f"{path}: damaged: not the start of a log")
+    text = os.pread(handle, size, FILE_HEADER.size)
+    if len(text) < size and os.fstat(handle).st_size < FILE_HEADER.size + size:
+        raise EOFError(str(path))
+    if xxhash.xxh3_64_intdigest(text) != expected:
+        raise IntegrityError(f"{path}: damaged: the first {size} bytes do not match their checksum")
+    about: dict[str, Any] = json.loads(text)
+    return about, FILE_HEADER.size + size
+
+
+def read_frames(
+    handle: int, schema: Schema, path: Path, *, salvage: bool = False
+) -> Iterator[tuple[int, Frame]]:
+    """(end offset, frame) of the valid prefix: a torn tail ends it, damage before a whole frame raises.
+
+    `salvage` steps over the damage instead: everything that its checksum still covers.
+    """
+    _, position = read_about(handle, path)
+    size = os.fstat(handle).st_size
+    while position < size:
+        payload = _payload(handle, position, size)
+        if payload is None:
+            behind = _next_frame(handle, position + 1, size)
+            if behind is None:
+                return
+            if not salvage:
+                raise IntegrityError(
+                    f"{path}: damaged at byte {position}, with whole results behind it",
+                    "`hpcml verify DIR --set-aside` keeps what is whole; `hpcml resume` computes the rest",
+                )
+            position = behind
+            continue
+        count, written, busy, raw = payload
+        position += FRAME.size + len(raw)
+        yield position, _decode(raw, count, schema, written, busy)
+
+
+def count_units(handle: int, path: Path) -> tuple[list[int], float, float, float]:
+    """Unit numbers in the valid prefix, first and last time, busy seconds; reads no column bytes.
+
+    Used by status on logs that may be growing: frames are trusted by their headers alone.
+    """
+    _, position = read_about(handle, path)
+    size = os.fstat(handle).st_size
+    ids: list[int] = []
+    first = last = busy = 0.0
+    while position + FRAME.size <= size:
+        head = os.pread(handle, FRAME.size, position)
+        magic, count, length, written, seconds, _ = FRAME.unpack(head)
+        if magic != FRAME_MAGIC or position + FRAME.size + length > size or 4 * count > length:
+            break
+        ids.extend(np.frombuffer(os.pread(handle, 4 * count, position + FRAME.size), "<u4").tolist())
+        first, last, busy = first or written, written, busy + seconds
+        position += FRAME.size + length
+    return ids, first, last, busy
+
+
+def _payload(handle: int, position: int, size: int) -> tuple[int, float, float, bytes] | None:
+    """The frame at `position` if it is whole."""
+    head = os.pread(handle, FRAME.size, position)
+    if len(head) < FRAME.size:
+        return None
+    magic, count, length, written, busy, expected = FRAME.unpack(head)
+    if magic != FRAME_MAGIC or position + FRAME.size + length > size:
+        return None
+    raw = os.pread(handle, length, position + FRAME.size)
+    digest = xxhash.xxh3_64(head[:-8] + b"\0" * 8)
+    digest.update(raw)
+    return (count, written, busy, raw) if digest.intdigest() == expected else None
+
+
+def _next_frame(handle: int, position: int, size: int) -> int | None:
+    """Where the next whole frame at or after `position` starts."""
+    raw = os.pread(handle, size - position, position)
+    at = raw.find(FRAME_MAGIC)
+    while at >= 0:
+        if _payload(handle, position + at, size) is not None:
+            return position + at
+        at = raw.find(FRAME_MAGIC, at + 1)
+    return None
+
+
+def _decode(raw: bytes, count: int, schema: Schema, written: float, busy: float) -> Frame:
+    ids = np.frombuffer(raw, "<u4", count)
+    at = 4 * count
+    rows: dict[str, NDArray[np.uint32]] = {}
+    for table in schema.tables:
+        rows[table.name] = np.frombuffer(raw, "<u4", count, at)
+        at += 4 * count
+    columns: dict[str, dict[str, NDArray[Any]]] = {}
+    for table in schema.tables:
+        total = int(rows[table.name].sum(dtype=np.int64))
+        columns[table.name] = {}
+        for one in table.fields:
+            flat = np.frombuffer(raw, np.uint8, total * one.width, at)
+            columns[table.name][one.name] = flat.view(one.dtype).reshape(total, *one.shape)
+            at += total * one.width
+    return Frame(ids, rows, columns, written, busy)
