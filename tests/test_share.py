@@ -1,0 +1,27 @@
+"""shared() finds what is shipped, from a checkout here; the three installed forms: test_packaging.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hpcml import share
+
+
+def test_checkout() -> None:
+    root = Path(share.__file__).resolve().parent.parent
+    assert share.shared("config") == root / "config"
+    assert share.shared("templates") == root / "templates"
+    assert (share.shared("config") / "defaults.yaml").is_file()
+
+
+def test_unknown_kind() -> None:
+    with pytest.raises(ValueError, match="templates, config"):
+        share.shared("docs")
+
+
+def test_broken_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(share, "__file__", str(tmp_path / "hpcml" / "share.py"))
+    with pytest.raises(FileNotFoundError, match="lacks its config"):
+        share.shared("config")
