@@ -1,0 +1,116 @@
+"""An engine in memory: just enough of Input and Context to run a workload from end to end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hpcml import seeds
+from hpcml.errors import UsageError
+from hpcml.workload import Unit, Workload
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+@dataclass
+class FakeInput:
+    """Columns by table and name, or a list of files."""
+
+    paths: Sequence[Path] = ()
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    units: Sequence[Unit] = ()
+    lengths: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    swept: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def array(self, column: str, table: str = "") -> Any:
+        try:
+            return self.tables[table or next(iter(self.tables))][column]
+        except KeyError as error:
+            raise UsageError(f"no column {error}") from error
+
+    def keys(self) -> list[str]:
+        return [unit.key for unit in self.units]
+
+    def index(self, table: str = "") -> Any:
+        lengths = np.array(self.lengths[table or next(iter(self.tables))], np.uint64)
+        return np.stack([np.cumsum(lengths) - lengths, lengths], axis=1)
+
+    def payload(self, name: str) -> Any:
+        if name in self.swept:
+            return np.array(self.swept[name])
+        try:
+            return np.array([unit.payload[name] for unit in self.units])
+        except KeyError as error:
+            raise UsageError(f"no payload {error}") from error
+
+    def files(self) -> list[Any]:
+        return []
+
+
+@dataclass
+class FakeContext:
+    unit: Unit
+    step: str = "step"
+    seed: int = 20240601
+
+    def stream(self, *labels: int | str) -> np.random.Generator:
+        return seeds.stream(self.seed, *(labels or (self.step, self.unit.key)))
+
+
+def run(
+    workload: Workload,
+    inputs: Mapping[str, FakeInput] | None = None,
+    *,
+    sweep: tuple[str, Any] | None = None,
+    seed: int = 20240601,
+    order: int = 1,
+) -> FakeInput:
+    """All units of `workload` (in reverse with order=-1), merged in unit order."""
+    inputs = inputs or {}
+    units = list(workload.units(inputs))
+    shared = workload.open(inputs)
+    results = {unit.key: workload.process(unit, shared, FakeContext(unit, seed=seed)) for unit in units[::order]}
+    tables: dict[str, dict[str, Any]] = {}
+    lengths: dict[str, list[int]] = {}
+    for table in workload.tables():
+        for unit in units:
+            given = results[unit.key][table.name]
+            assert set(given) == {column.name for column in table.columns}
+            for column in table.columns:
+                assert given[column.name].dtype == column.dtype, column.name
+                assert given[column.name].shape[1:] == column.shape, column.name
+        parts = {c.name: [results[u.key][table.name][c.name] for u in units] for c in table.columns}
+        tables[table.name] = {name: np.concatenate(values) for name, values in parts.items()}
+        lengths[table.name] = [len(values) for values in parts[table.columns[0].name]]
+    swept = {sweep[0]: [sweep[1]] * len(units)} if sweep else {}
+    return FakeInput(tables=tables, units=units, lengths=lengths, swept=swept)
+
+
+def joined(*runs: FakeInput) -> FakeInput:
+    """The merged table of several sweep values."""
+    first = runs[0]
+    return FakeInput(
+        tables={
+            table: {name: np.concatenate([run.tables[table][name] for run in runs]) for name in columns}
+            for table, columns in first.tables.items()
+        },
+        units=[unit for run in runs for unit in run.units],
+        lengths={table: [n for run in runs for n in run.lengths[table]] for table in first.tables},
+        swept={name: [v for run in runs for v in run.swept[name]] for name in first.swept},
+    )
+
+
+@pytest.fixture(scope="session")
+def jets_data() -> Path:
+    """The folder of real jet data; skips with a reason where there is none."""
+    root = Path(os.environ.get("HPCML_TEST_DATA") or REPOSITORY.parent / "shared" / "data")
+    folder = root / "jets"
+    if not folder.is_dir():
+        pytest.skip(f"no real jet data in {folder}: set HPCML_TEST_DATA to their folder")
+    return folder
