@@ -48,7 +48,7 @@ def poisson_weights(rng: np.random.Generator, rows: int) -> NDArray[np.uint16]:
     words = rng.integers(0, _WORD, size=rows, dtype=np.uint32)
     thresholds, values, ambiguous = _poisson_table()
     prefixes = words >> np.uint32(16)
-    weights = values[prefixes]
+    weights: NDArray[np.uint16] = values[prefixes]
     # a threshold falls inside a dozen of the 65,536 prefixes: only their words need the full search
     unsure = np.flatnonzero(ambiguous[prefixes])
     weights[unsure] = np.searchsorted(thresholds, words[unsure], side="right").astype(np.uint16)

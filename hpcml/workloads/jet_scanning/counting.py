@@ -26,7 +26,8 @@ def mass_windows(interval: tuple[float, float], width: float, *, steps: int) -> 
     """
     low, high = interval
     left = np.linspace(low, high - width, steps)
-    return np.round(np.stack([left, left + width], axis=1), 9)
+    edges: NDArray[np.float64] = np.stack([left, left + width], axis=1).round(9)
+    return edges
 
 
 def cell_edges(windows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -64,4 +65,5 @@ def window_counts(
     cumulative = np.zeros((len(edges), k))
     np.cumsum(per_cell.reshape(-1, k), axis=0, out=cumulative[1:])
     left, right = np.searchsorted(edges, windows).T
-    return np.rint(cumulative[right] - cumulative[left]).astype(np.uint32)
+    counts: NDArray[np.float64] = np.rint(cumulative[right] - cumulative[left])
+    return counts.astype(np.uint32)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpcml.workload import Figure, Input
-from hpcml.workloads.jet_scanning import calibration, counting, images, inputs, spectra, statistics
+from hpcml.workloads.jet_scanning import calibration, counting, images, inputs, statistics
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,7 +74,7 @@ def mean_images(pixels: NDArray[np.float32], label: NDArray[np.uint8]) -> Figure
     peak = max((mean.max() for _, _, mean in means), default=1.0) or 1.0
     edge = images.HALF_WIDTH
     drawn = None
-    for line, (name, number, mean) in zip(axes, means, strict=False):
+    for line, (name, _, mean) in zip(axes, means, strict=False):
         for axis, picture, jet in zip(line, mean, ("leading", "second"), strict=True):
             drawn = axis.imshow(
                 np.maximum(picture.T, peak * 1e-4),
@@ -83,12 +83,14 @@ def mean_images(pixels: NDArray[np.float32], label: NDArray[np.uint8]) -> Figure
                 norm=LogNorm(peak * 1e-4, peak),
                 cmap="magma",
             )
-            axis.set_title(f"{name}, {jet} jet ({number:,} events)", fontsize=STYLE["titlesize"])
+            axis.set_title(f"{name}, {jet} jet", fontsize=STYLE["titlesize"])
             axis.tick_params(labelsize=STYLE["legendsize"])
     for axis in axes[-1]:
         axis.set_xlabel("φ along the major axis [rad]", fontsize=STYLE["labelsize"])
     for axis in axes[:, 0]:
         axis.set_ylabel("η across it", fontsize=STYLE["labelsize"])
+    sizes = " and ".join(f"{number:,} {name} events" for name, number, _ in means)
+    figure.suptitle(f"mean of {sizes}", fontsize=STYLE["titlesize"])
     if drawn is not None:
         bar = figure.colorbar(drawn, ax=axes, shrink=0.85, pad=0.02)
         bar.set_label("mean share of pT per pixel", fontsize=STYLE["labelsize"])
@@ -102,8 +104,10 @@ def mean_images(pixels: NDArray[np.float32], label: NDArray[np.uint8]) -> Figure
 
 def null_distribution(points: Sequence[SweepPoint]) -> Figure:
     """Histogram of the statistic without signal, with what the data sets themselves give."""
+    from matplotlib.ticker import LogLocator
+
     null = next(point for point in points if point.injected == 0)
-    figure = _figure(8.4, 5.2)
+    figure = _figure(8.4, 6.0)
     axis = figure.subplots()
     shown = [one.original for one in points if np.isfinite(one.original)]
     medians = [calibration.quantiles(one.resampled) for one in points if one.injected]
@@ -121,7 +125,7 @@ def null_distribution(points: Sequence[SweepPoint]) -> Figure:
             axis.axvspan(low, high, color=colour, alpha=0.18, lw=0)
             axis.axvline(
                 middle, color=colour, lw=1.6, ls="--",
-                label=f"{name}: median and quartiles of\n{point.resampled.size} resamplings, {_verdict(score)}",
+                label=f"{name}, {point.resampled.size} resamplings:\nmedian and quartiles, {_verdict(score)}",
             )  # fmt: skip
         if np.isfinite(point.original):
             score = calibration.score(np.array([point.original]), null.resampled)
@@ -129,10 +133,14 @@ def null_distribution(points: Sequence[SweepPoint]) -> Figure:
                 point.original, color=colour, lw=2.2, label=f"{name}, as observed:\n{_verdict(score)}"
             )
     axis.set_yscale("log")
-    axis.set_ylim(0.6, None)
+    axis.set_ylim(0.6, 1.6 * axis.get_ylim()[1])
+    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_xlim(0.0, right)
     _label(axis, "maximal local significance  max |R − B| / √B", "resamplings per bin")
-    figure.legend(loc="outside right upper", fontsize=STYLE["legendsize"], frameon=False)
+    # plain numbers: most bins hold a few resamplings, powers of ten would hide that
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter("")
+    figure.legend(loc="outside lower center", ncols=2, fontsize=STYLE["legendsize"], frameon=False)
     caption = (
         "The test statistic of resampled background (histogram) and of the data sets themselves "
         "(solid lines). Where no resampling reaches a line, p and Z are bounds. The null is conditional on "
@@ -143,17 +151,17 @@ def null_distribution(points: Sequence[SweepPoint]) -> Figure:
 
 def sensitivity(points: Sequence[SweepPoint]) -> Figure:
     """Median significance and quartiles against the number of injected signal events."""
-    ordered = sorted((one for one in points if one.injected and one.resampled.size), key=lambda one: one.injected)
-    scores = [
-        calibration.score(calibration.quantiles(one.resampled), calibration.null_of(one, points)) for one in ordered
-    ]
+    filled = [one for one in points if one.injected and one.resampled.size]
+    ordered = sorted(filled, key=lambda one: one.injected)
+    null = calibration.null_of(points[0], points)
+    scores = [calibration.score(calibration.quantiles(one.resampled), null) for one in ordered]
     number = np.array([one.injected for one in ordered])
     z = np.array([one.z for one in scores]).reshape(-1, 3)
     bound = np.array([one.is_bound for one in scores]).reshape(-1, 3)[:, 1]
     figure = _figure(7.4, 4.8)
     axis = figure.subplots()
-    axis.fill_between(number, z[:, 0], z[:, 2], color=SIGNAL, alpha=0.2, lw=0, label="quartiles of resamplings")
-    axis.plot(number, z[:, 1], "-o", color=SIGNAL, label="median")
+    axis.fill_between(number, z[:, 0], z[:, 2], color=SIGNAL, alpha=0.2, lw=0, label="quartiles")
+    axis.plot(number, z[:, 1], "-o", color=SIGNAL, label="median of resamplings")
     axis.plot(number[bound], z[bound, 1], "^", ms=11, color=INK, label="bound: no null value reaches it")
     _label(axis, "injected signal events", "significance Z")
     axis.legend(fontsize=STYLE["legendsize"], frameon=False, loc="upper left")
@@ -193,7 +201,8 @@ def rich_and_poor(
     if signal.any():
         truth = statistics.overlap_factor(windows) * signal[:, rich].sum(axis=1)
         upper.bar(centre, truth, 2 * half, color=SIGNAL, alpha=0.6, label="true signal in them")
-    upper.set_ylim(0.0, 1.45 * float(max((found.rich + np.sqrt(found.rich)).max(), found.background.max(), 1.0)))
+    highest = np.maximum(found.rich + np.sqrt(found.rich), found.background).max(initial=1.0)
+    upper.set_ylim(0.0, 1.45 * float(highest))
     upper.set_ylabel("jets per window", fontsize=STYLE["labelsize"])
     upper.legend(fontsize=STYLE["legendsize"], frameon=False, ncols=2, loc="upper right")
     upper.tick_params(labelsize=STYLE["legendsize"])
@@ -243,5 +252,3 @@ def _from_z(z: float) -> float:
     from statistics import NormalDist
 
     return 1.0 - NormalDist().cdf(z)
-
-

@@ -78,11 +78,12 @@ def jet_images(constituents: NDArray[np.float64]) -> NDArray[np.float32]:
     inside = (column >= 0) & (row >= 0) & (frame.pt > 0)
     jet = np.broadcast_to(np.arange(len(flat))[:, None], inside.shape)
     pixel = (jet * SIZE + column) * SIZE + row
-    filled = np.bincount(pixel[inside], weights=frame.pt[inside], minlength=len(flat) * SIZE * SIZE)
+    number = len(flat) * SIZE * SIZE
+    filled = np.bincount(pixel[inside], weights=frame.pt[inside], minlength=number).astype(np.float64)
     images = filled.reshape(len(flat), SIZE * SIZE)
     total = _per_jet(images)
-    images = images / np.where(total > 0, total, 1.0)
-    return images.reshape(*leading, SIZE, SIZE).astype(np.float32)
+    shares = images / np.where(total > 0, total, 1.0)
+    return shares.reshape(*leading, SIZE, SIZE).astype(np.float32)
 
 
 def _per_jet(values: NDArray[np.float64]) -> NDArray[np.float64]:

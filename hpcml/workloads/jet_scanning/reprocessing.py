@@ -70,8 +70,10 @@ def _number(token: str, word: str) -> float:
 
 def _power(images: NDArray[np.float32], power: float) -> NDArray[np.float32]:
     if power == 0.0:
-        return (images != 0).astype(np.float32)
-    return np.power(images, np.float32(power))
+        filled: NDArray[np.bool_] = images != 0
+        return filled.astype(np.float32)
+    powered: NDArray[np.float32] = np.power(images, np.float32(power))
+    return powered
 
 
 def _smear(images: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
@@ -86,4 +88,6 @@ def _normalise(images: NDArray[np.float32]) -> NDArray[np.float32]:
     # whose borders fall into images, and rounding would depend on the place in the block.
     pixels = images.reshape(*images.shape[:-2], -1).astype(np.float64)
     total = pixels.sum(axis=-1, keepdims=True)
-    return (pixels / np.where(total > 0, total, 1.0)).astype(np.float32).reshape(images.shape)
+    normalised: NDArray[np.float64] = pixels / np.where(total > 0, total, 1.0)
+    single = normalised.astype(np.float32)
+    return single.reshape(images.shape)

@@ -27,13 +27,15 @@ def shares(counts: NDArray[np.integer]) -> NDArray[np.float64]:
     Clusters without jets are the caller's to remove; they give zeros here.
     """
     total = counts.sum(axis=0, dtype=np.int64)
-    return counts / np.where(total > 0, total, 1)
+    share: NDArray[np.float64] = np.divide(counts, np.maximum(total, 1), dtype=np.float64)
+    return share
 
 
 def excess(counts: NDArray[np.integer]) -> NDArray[np.float64]:
     """Shares minus the inclusive share T_b / sum_b T_b, float64 (windows, k)."""
     inclusive = counts.sum(axis=1, dtype=np.int64)
-    return shares(counts) - (inclusive / max(int(inclusive.sum()), 1))[:, None]
+    expected: NDArray[np.float64] = inclusive / max(int(inclusive.sum()), 1)
+    return shares(counts) - expected[:, None]
 
 
 def robust_z(values: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -60,10 +60,8 @@ def signal_events(rng: np.random.Generator, count: int) -> Dijets:
     for part, offset in ((share, distance * (1.0 - share)), (1.0 - share, -distance * share)):
         girth = np.clip(rng.lognormal(np.log(0.02), 0.7, number.size), 0.004, 0.2)
         prong = _shower(rng, np.maximum(number // 2, 1), girth)
-        eta_offset, phi_offset = offset * np.cos(azimuth), offset * np.sin(azimuth)
-        prongs.append(
-            _Prong(prong.share * part[:, None], prong.eta + eta_offset[:, None], prong.phi + phi_offset[:, None])
-        )
+        eta_offset, phi_offset = (offset * np.cos(azimuth))[:, None], (offset * np.sin(azimuth))[:, None]
+        prongs.append(_Prong(prong.share * part[:, None], prong.eta + eta_offset, prong.phi + phi_offset))
     both = _Prong(*(np.concatenate(pair, axis=1) for pair in zip(*prongs, strict=True)))
     return _assemble(both, pt, eta, phi, m_jj)
 
@@ -153,4 +151,5 @@ def _mass(events: NDArray[np.float64]) -> NDArray[np.float64]:
     pt, eta, phi = np.moveaxis(events, -1, 0)
     px, py = (pt * np.cos(phi)).sum(axis=-1), (pt * np.sin(phi)).sum(axis=-1)
     pz, energy = (pt * np.sinh(eta)).sum(axis=-1), (pt * np.cosh(eta)).sum(axis=-1)
-    return np.sqrt(np.maximum(energy**2 - px**2 - py**2 - pz**2, 0.0))
+    mass: NDArray[np.float64] = np.sqrt(np.maximum(energy**2 - px**2 - py**2 - pz**2, 0.0))
+    return mass

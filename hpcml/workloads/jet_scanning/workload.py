@@ -1,22 +1,22 @@
 """The three workloads of cluster scanning: `jets.synthetic`, `jets.images`, `jets.scan`.
 
-What lives here: parameters, units, tables, and which function gets which array. What does not:
-formulas (the modules beside this one), files (inputs.py), plots (figures.py).
+What lives here: units, and which function gets which array. What does not: parameters and tables
+(modules of that name), formulas (the other modules), files (inputs.py), plots (figures.py).
 Method: arXiv:2402.17714 (JHEP 06 (2024) 163); docs/workload-jets.md says where we differ and why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from annotated_types import Ge, Gt
 
 from hpcml.errors import UsageError
-from hpcml.workload import Arrays, Column, Context, Figure, Input, InputSpec, Table, Unit, Workload
+from hpcml.workload import Arrays, Context, Figure, Input, InputSpec, Table, Unit, Workload
 from hpcml.workloads.jet_scanning import counting, reprocessing
+from hpcml.workloads.jet_scanning.parameters import ImageParameters, ScanParameters, SyntheticParameters
+from hpcml.workloads.jet_scanning.tables import IMAGES, scan_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,19 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hpcml.workloads.jet_scanning.clustering import Dijets
-
-IMAGES = Table(
-    "images",
-    (
-        Column("image", "float32", (2, 40, 40), "", "image of each jet: phi axis, eta axis; sum 1"),
-        Column("m_jj", "float64", (), "GeV", "invariant mass of the two leading jets, 0 without two"),
-        Column("label", "uint8", (), "", "1 signal, 0 background"),
-        Column("jet_pt", "float32", (2,), "GeV", "by decreasing pT"),
-        Column("jet_eta", "float32", (2,), "", "pseudorapidity"),
-        Column("jet_phi", "float32", (2,), "rad", "azimuth"),
-        Column("jet_mass", "float32", (2,), "GeV", "invariant mass of the constituents"),
-    ),
-)
 
 
 def image_rows(dijets: Dijets, label: NDArray[np.uint8], reprocess: str) -> dict[str, Arrays]:
@@ -60,17 +47,6 @@ def blocks(total: int, size: int) -> Iterator[tuple[int, int]]:
     """(first row, number of rows) of each block of `size` rows; the last may be shorter."""
     for first in range(0, total, size):
         yield first, min(size, total - first)
-
-
-@dataclass(frozen=True, slots=True)
-class SyntheticParameters:
-    background_events: Annotated[int, Ge(0)] = 20_000
-    signal_events: Annotated[int, Ge(0)] = 1_000
-    block_size: Annotated[int, Ge(1)] = 500
-    reprocess: str = reprocessing.DEFAULT
-
-    def __post_init__(self) -> None:
-        reprocessing.parse(self.reprocess)
 
 
 class SyntheticEvents(Workload):
@@ -104,15 +80,6 @@ class SyntheticEvents(Workload):
         from hpcml.workloads.jet_scanning.figures import event_figures
 
         return event_figures(tables)
-
-
-@dataclass(frozen=True, slots=True)
-class ImageParameters:
-    block_size: Annotated[int, Ge(1)] = 1_000
-    reprocess: str = reprocessing.DEFAULT
-
-    def __post_init__(self) -> None:
-        reprocessing.parse(self.reprocess)
 
 
 class JetImages(Workload):
@@ -156,38 +123,6 @@ class JetImages(Workload):
         return event_figures(tables)
 
 
-@dataclass(frozen=True, slots=True)
-class ScanParameters:
-    """Masses in GeV. resamplings, initialisations, include_original: which units exist."""
-
-    k: Annotated[int, Ge(2)] = 50
-    evaluation_interval: tuple[float, float] = (3000.0, 4600.0)
-    window_width: Annotated[float, Gt(0)] = 100.0
-    window_steps: Annotated[int, Ge(2)] = 16
-    train_interval: tuple[float, float] = (3000.0, 3100.0)
-    train_on_signal: bool = True
-    algorithm: Literal["minibatch", "lloyd"] = "minibatch"
-    batch_size: Annotated[int, Ge(1)] = 2048
-    threshold: Annotated[float, Gt(0)] = 3.0
-    bootstrap: Literal["multinomial", "poisson"] = "multinomial"
-    injected: Annotated[int, Ge(0)] = 0
-    resamplings: Annotated[int, Ge(0)] = 100
-    initialisations: Annotated[int, Ge(1)] = 1
-    include_original: bool = True
-
-    def __post_init__(self) -> None:
-        for name in ("evaluation_interval", "train_interval"):
-            low, high = getattr(self, name)
-            # a mass of 0 means `no two jets`: such events must stay outside
-            if not 0 < low < high:
-                raise ValueError(f"{name} must satisfy 0 < low < high, got {low}, {high}")
-        low, high = self.evaluation_interval
-        if self.window_width > high - low:
-            raise ValueError("window_width is larger than evaluation_interval")
-        if self.k > np.iinfo(np.uint16).max:
-            raise ValueError("k is at most 65535")
-
-
 CALIBRATED = ("mls_two_sided", "mls_one_sided", "chisq_ndof", "shape_deviation")
 
 
@@ -227,32 +162,7 @@ class ClusterScan(Workload):
                 yield Unit(f"{data_set}-init-{i:02d}", {"resampling": b, "initialisation": i})
 
     def tables(self) -> tuple[Table, ...]:
-        shape = (self.parameters.window_steps, self.parameters.k)
-        statistics = (
-            Column("mls_two_sided", "float64", (), "", "max |R-B|/sqrt(B) over windows"),
-            Column("mls_one_sided", "float64", (), "", "max (R-B)/sqrt(B) over windows"),
-            Column("chisq_ndof", "float64", (), "", "mean (R-B)^2/(err_B^2+err_R^2) over windows"),
-            Column("shape_deviation", "float64", (), "", "max |B/sum B - R/sum R| over its error"),
-            Column("shape_difference", "float64", (), "", "max |B/sum B - R/sum R|"),
-            Column("max_max", "float64", (), "", "largest excess of one cluster in one window over its error"),
-            Column("max_chisq", "float64", (), "", "largest mean square of the excesses of a cluster"),
-            Column("chisq_max", "float64", (), "", "mean square of the clusters' largest excesses"),
-            Column("chisq_chisq", "float64", (), "", "mean square of all excesses"),
-            Column("signal_efficiency", "float64", (), "", "share of signal jets in rich clusters"),
-            Column("background_efficiency", "float64", (), "", "share of background jets in them"),
-            Column("significance_improvement", "float64", (), "", "gain in S/sqrt(B) by the rich clusters"),
-            Column("n_rich", "uint32", (), "", "clusters labelled signal-rich"),
-            Column("rich", "uint8", (self.parameters.k,), "", "1 for signal-rich clusters"),
-            Column("inertia", "float64", (), "", "mean squared distance of training jets to their centre"),
-            Column("iterations", "uint32", (), "", "steps of k-means"),
-            Column("training_jets", "uint64", (), "", "weighted number of training jets"),
-            Column("weight_sum", "uint64", (), "", "weighted number of background events in the file"),
-        )
-        counts = (
-            Column("background", "uint32", shape, "", "weighted background jets per window and cluster"),
-            Column("signal", "uint32", shape, "", "injected signal jets per window and cluster"),
-        )
-        return Table("statistics", statistics), Table("counts", counts)
+        return scan_tables(self.parameters.window_steps, self.parameters.k)
 
     def open(self, inputs: Mapping[str, Input]) -> ScanData:
         source = inputs["images"]
@@ -309,9 +219,7 @@ class ClusterScan(Workload):
         background, signal = counted(shared.background), counted(injected)
         both = background + signal
         rich = spectra.signal_rich(both, p.threshold)
-        aggregate = statistics.aggregate_statistics(
-            statistics.contrast(both, rich, windows=shared.windows)
-        )
+        aggregate = statistics.aggregate_statistics(statistics.contrast(both, rich, windows=shared.windows))
         values: dict[str, Any] = {
             **aggregate._asdict(),
             **statistics.cluster_statistics(both)._asdict(),

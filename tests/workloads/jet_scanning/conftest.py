@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,12 @@ import pytest
 from hpcml import seeds
 from hpcml.errors import UsageError
 from hpcml.workload import Unit, Workload
+from hpcml.workloads.jet_scanning.workload import (
+    ImageParameters,
+    JetImages,
+    SyntheticEvents,
+    SyntheticParameters,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -75,7 +82,9 @@ def run(
     inputs = inputs or {}
     units = list(workload.units(inputs))
     shared = workload.open(inputs)
-    results = {unit.key: workload.process(unit, shared, FakeContext(unit, seed=seed)) for unit in units[::order]}
+    results = {
+        unit.key: workload.process(unit, shared, FakeContext(unit, seed=seed)) for unit in units[::order]
+    }
     tables: dict[str, dict[str, Any]] = {}
     lengths: dict[str, list[int]] = {}
     for table in workload.tables():
@@ -114,3 +123,22 @@ def jets_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real jet data in {folder}: set HPCML_TEST_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def engine() -> SimpleNamespace:
+    """`run`, `joined`, `Input` of this file, for tests (a conftest cannot be imported by name)."""
+    return SimpleNamespace(run=run, joined=joined, Input=FakeInput)
+
+
+@pytest.fixture(scope="session")
+def lhco(jets_data: Path) -> FakeInput:
+    """The images of the 1,000 real events, without re-processing."""
+    workload = JetImages(ImageParameters(block_size=250, reprocess="none"))
+    return run(workload, {"events": FakeInput(paths=[jets_data / "lhco_rnd_tiny.h5"])})
+
+
+@pytest.fixture(scope="session")
+def simulated() -> FakeInput:
+    """1,500 background and 120 signal events, re-processed."""
+    return run(SyntheticEvents(SyntheticParameters(1500, 120, block_size=250)))

@@ -1,0 +1,186 @@
+"""The scan from images to statistics: laws, injection, sweeps, reports."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hpcml import seeds
+from hpcml.errors import UsageError
+from hpcml.numerics.bootstrap import multinomial_weights
+from hpcml.workloads.jet_scanning.workload import ClusterScan, ScanParameters, SyntheticEvents
+
+SMALL = {
+    "k": 6,
+    "evaluation_interval": (2600.0, 4200.0),
+    "window_steps": 16,
+    "train_interval": (2600.0, 2800.0),
+    "batch_size": 256,
+    "resamplings": 3,
+    "initialisations": 2,
+}
+
+
+def scan(**changes):
+    return ClusterScan(ScanParameters(**(SMALL | changes)))
+
+
+@pytest.fixture(scope="module")
+def swept(engine, simulated):
+    values = (0, 60)
+    return engine.joined(
+        *(engine.run(scan(injected=n), {"images": simulated}, sweep=("injected", n)) for n in values)
+    )
+
+
+def test_units():
+    keys = [unit.key for unit in scan().units({})]
+    assert keys[:3] == ["rest-init-00", "rest-init-01", "boot-0000-init-00"]
+    assert len(keys) == 8
+    assert [u.key for u in scan(include_original=False).units({})] == keys[2:]
+    assert set(keys) < {u.key for u in scan(resamplings=5, initialisations=3).units({})}
+
+
+@pytest.mark.parametrize("algorithm", ["minibatch", "lloyd"])
+def test_order_and_other_units_change_nothing(engine, simulated, algorithm):
+    forth = engine.run(scan(algorithm=algorithm), {"images": simulated})
+    back = engine.run(scan(algorithm=algorithm), {"images": simulated}, order=-1)
+    fewer = engine.run(scan(algorithm=algorithm, resamplings=1), {"images": simulated})
+    for table, columns in forth.tables.items():
+        for name, column in columns.items():
+            assert np.array_equal(column, back.tables[table][name]), name
+            assert np.array_equal(column[: len(fewer.units)], fewer.tables[table][name]), name
+
+
+def test_counts_are_twice_the_weighted_events(swept, simulated):
+    events = simulated.tables["images"]
+    background = events["label"] == 0
+    inside = (events["m_jj"] >= 2600) & (events["m_jj"] < 4200)
+    totals = swept.tables["counts"]["background"].sum(axis=(1, 2), dtype=np.int64)
+    for unit, total in zip(swept.units, totals, strict=True):
+        b = unit.payload["resampling"]
+        size = int(background.sum())
+        weights = np.ones(size) if b < 0 else multinomial_weights(seeds.stream(20240601, "weights", b), size)
+        # both jets of an event share its weight; the total is that of the whole file
+        assert total == 2 * weights[inside[background]].sum()
+    assert (swept.tables["statistics"]["weight_sum"] == 1500).all()
+
+
+def test_initialisations_and_sweep_values_share_the_weights(swept):
+    totals = swept.tables["counts"]["background"].sum(axis=2, dtype=np.int64).reshape(2, 4, 2, -1)
+    assert (totals == totals[:1, :, :1]).all()
+    assert len(np.unique(totals[0, :, 0], axis=0)) == 4
+
+
+def test_injected_events(swept, engine, simulated):
+    injected = swept.payload("injected")
+    signal = swept.tables["counts"]["signal"].sum(axis=(1, 2))
+    assert (signal[injected == 0] == 0).all()
+    assert (signal[injected == 60] > 80).all()
+    assert (signal[injected == 60] <= 120).all()
+    with pytest.raises(UsageError, match="holds 120 signal events"):
+        engine.run(scan(injected=121), {"images": simulated})
+
+
+def test_training_without_the_signal(engine, simulated):
+    """In a window without any signal the choice changes nothing."""
+    with_signal = engine.run(scan(injected=60, resamplings=1), {"images": simulated})
+    without = engine.run(scan(injected=60, resamplings=1, train_on_signal=False), {"images": simulated})
+    jets = [run.tables["statistics"]["training_jets"].astype(int) for run in (with_signal, without)]
+    assert (jets[0] >= jets[1]).all()
+    plain = engine.run(scan(resamplings=1), {"images": simulated})
+    assert np.array_equal(plain.tables["statistics"]["inertia"], without.tables["statistics"]["inertia"])
+
+
+def test_poisson_weights_let_the_total_fluctuate(engine, simulated):
+    found = engine.run(scan(bootstrap="poisson", initialisations=1), {"images": simulated})
+    totals = found.tables["statistics"]["weight_sum"]
+    assert totals[0] == 1500
+    assert len(set(totals.tolist())) > 1
+
+
+def test_real_events(engine, lhco):
+    small = {
+        "evaluation_interval": (2400.0, 4400.0), "window_width": 250.0, "window_steps": 8,
+        "train_interval": (2400.0, 2900.0), "algorithm": "lloyd", "k": 8,
+    }  # fmt: skip
+    found = engine.run(scan(**small), {"images": lhco})
+    table = lhco.tables["images"]
+    inside = (table["m_jj"] >= 2400) & (table["m_jj"] < 4400) & (table["label"] == 0)
+    assert found.tables["counts"]["background"][0].sum() == 2 * inside.sum()
+    assert np.isfinite(found.tables["statistics"]["mls_two_sided"]).all()
+
+
+def test_summary(swept):
+    found = scan().summarise({"scan": swept})
+    assert found["injected"].tolist() == [0, 60]
+    assert found["resamplings"].tolist() == [3, 3]
+    assert found["null_size"].tolist() == [3, 3]
+    values = swept.tables["statistics"]["mls_two_sided"]
+    means = values.reshape(2, 4, 2).mean(axis=2)
+    assert found["mls_two_sided.original"] == pytest.approx(means[:, 0])
+    assert found["mls_two_sided.quantiles"][:, 1] == pytest.approx(np.median(means[:, 1:], axis=1))
+    assert found["mls_two_sided.p"].shape == (2, 3)
+    assert np.isfinite(found["mls_two_sided.z"]).all()
+
+
+def test_summary_without_a_null(engine, simulated):
+    only = engine.run(scan(injected=60, resamplings=1), {"images": simulated})
+    found = scan(injected=60).summarise({"scan": only})
+    assert found["null_size"].tolist() == [0]
+    assert np.isnan(found["mls_two_sided.p"]).all()
+
+
+def test_other_swept_parameters_have_nulls_of_their_own(engine, simulated):
+    runs = []
+    for threshold in (2.0, 3.0):
+        one = engine.run(scan(threshold=threshold, resamplings=2), {"images": simulated})
+        one.swept = {"threshold": [threshold] * len(one.units)}
+        runs.append(one)
+    found = scan().summarise({"scan": engine.joined(*runs)})
+    assert found["null_size"].tolist() == [2, 2]
+
+
+def test_absent_units_are_left_out(swept):
+    keep = np.ones(len(swept.units), int)
+    keep[3] = 0
+    part = type(swept)(
+        tables={t: {n: c[keep == 1] for n, c in columns.items()} for t, columns in swept.tables.items()},
+        units=swept.units,
+        lengths={table: keep.tolist() for table in swept.tables},
+        swept=swept.swept,
+    )
+    assert scan().summarise({"scan": part})["resamplings"].tolist() == [3, 3]
+
+
+def test_figures(swept, simulated, tmp_path):
+    figures = list(scan().report({"events": simulated, "scan": swept}))
+    figures += SyntheticEvents(SyntheticEvents.Parameters()).report({"events": simulated})
+    assert [one.name for one in figures] == ["null-distribution", "rich-and-poor-spectra", "mean-images"]
+    for one in figures:
+        one.figure.savefig(tmp_path / f"{one.name}.png")
+        assert one.caption
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"train_interval": (3000.0, 3000.0)},
+        {"evaluation_interval": (0.0, 100.0)},
+        {"window_width": 5000.0},
+    ],
+)
+def test_impossible_parameters_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        ScanParameters(**wrong)
+
+
+def test_importing_the_workloads_loads_no_physics_library():
+    code = (
+        "import sys, hpcml.workloads.jet_scanning.workload;"
+        "heavy = {'sklearn', 'scipy', 'pandas', 'matplotlib', 'fastjet', 'h5py', 'tables', 'pydantic'};"
+        "sys.exit(' '.join(sorted(heavy & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
