@@ -34,6 +34,8 @@ class HpcmlError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        # set when every rank of an MPI world raises it alike, so that none must abort the others
+        self.on_all_ranks = False
 
 
 class UsageError(HpcmlError, ValueError):

@@ -4,6 +4,8 @@
       campaign.json                 the plan in force
       plans/campaign-0001.json      every plan as it was made (exclusive: two plans at once, one wins)
       journal/<writer>.jsonl        what was tried
+      output/<step>.s<shard>.a<attempt>.log   what ranks print, when `run` or `resume` starts them
+      lock                          held by the `run` or `resume` that is at work here
       submit/                       rendered scheduler files
       report/                       plots for people
       steps/<step>/
@@ -12,8 +14,10 @@
         logs/s<shard>.r<rank>.<token>.wal                       results since the last part
         artifacts/<2 hex>/<digest>  files kept beside the rows
         workspaces/<key hash>/      scratch of running units
+        attempts/attempt-0002.json  what a resume set out to do: units and shards
         set-aside/                  damaged files, moved out of the way by `hpcml verify --set-aside`
         table.h5                    the merged result
+        summary.h5                  small results of the workload, from the merged table
 """
 
 from __future__ import annotations
@@ -51,9 +55,16 @@ class StepLayout:
     def set_aside(self) -> Path:
         return self.root / "set-aside"
 
+    def attempt(self, number: int) -> Path:
+        return self.root / "attempts" / f"attempt-{number:04d}.json"
+
     @property
     def table(self) -> Path:
         return self.root / "table.h5"
+
+    @property
+    def summary(self) -> Path:
+        return self.root / "summary.h5"
 
     def log(self, shard: int, rank: int, token: str) -> Path:
         return self.logs / f"s{shard:04d}.r{rank:04d}.{token}.wal"
@@ -82,6 +93,13 @@ class Layout:
     @property
     def journal(self) -> Path:
         return self.root / "journal"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    def output(self, step: str, shard: int, attempt: int) -> Path:
+        return self.root / "output" / f"{step}.s{shard:04d}.a{attempt:02d}.log"
 
     @property
     def submit(self) -> Path:

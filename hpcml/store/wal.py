@@ -65,21 +65,14 @@ class LogWriter:
 
     def append(
         self,
-        ids: Sequence[int],
-        rows: Mapping[str, Sequence[int]],
-        columns: Mapping[str, Mapping[str, Sequence[NDArray[Any]]]],
+        ids: NDArray[np.uint32],
+        rows: Sequence[NDArray[np.uint32]],
+        columns: Sequence[NDArray[Any]],
         busy: float,
     ) -> None:
-        """Write one frame. `columns` holds, for each column, the arrays of the units in order."""
-        pieces: list[Any] = [np.asarray(ids, dtype="<u4")]
-        pieces.extend(np.asarray(rows[table.name], dtype="<u4") for table in self.schema.tables)
-        for table in self.schema.tables:
-            stacked = columns[table.name]
-            for one in table.fields:
-                arrays = stacked[one.name]
-                block = np.concatenate(arrays) if len(arrays) > 1 else np.ascontiguousarray(arrays[0])
-                if block.size:
-                    pieces.append(block.reshape(-1).view(np.uint8))
+        """Write one frame: rows per table and contiguous column blocks, both in schema order."""
+        pieces: list[Any] = [ids, *rows]
+        pieces.extend(block.reshape(-1).view(np.uint8) for block in columns if block.size)
         size = sum(piece.nbytes for piece in pieces)
         head = FRAME.pack(FRAME_MAGIC, len(ids), size, time.time(), busy, 0)
         digest = xxhash.xxh3_64(head)

@@ -1,0 +1,5 @@
+"""`python -m hpcml` is `hpcml`."""
+
+from hpcml.cli import main
+
+main()

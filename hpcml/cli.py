@@ -1,0 +1,361 @@
+"""Command line -> one command call -> lines on stdout, exit code. The only room that prints.
+
+Heavy modules are imported inside the verb that needs them: `hpcml --help` loads click alone.
+What does not live here: anything a notebook would want (api.py), what the verbs do (commands/).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hpcml.errors import EXIT_BUG, HpcmlError, IntegrityError
+
+if TYPE_CHECKING:
+    from hpcml.commands.status import CampaignStatus
+    from hpcml.opening import OpenCampaign, OpenStep
+    from hpcml.settings import Resolved
+
+JOB = click.argument("job", type=click.Path(path_type=Path))
+DIR = click.argument("directory", type=click.Path(path_type=Path))
+SET = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the job file.")
+SITE = click.option("--site", help="Where to run, instead of the job file's site.")
+PLACE = click.option("--dir", "place", type=click.Path(path_type=Path), help="Campaign directory [campaigns/NAME].")
+STEP = click.option("--step", "step_name", metavar="STEP", help="Only this step.")
+JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
+HASH = click.option("--hash", "hash_mode", type=click.Choice(["fast", "full"]), default="fast", show_default=True,
+                    help="Input digests: three MiB of each file, or all of it.")  # fmt: skip
+
+
+class _Group(click.Group):
+    """Commands in the order of a campaign's life; a wrong name answers with the right one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(None, "-V", "--version", package_name="hpcml")
+@click.option("--traceback", "show_traceback", is_flag=True, help="Show where an error came from.")
+def cli(show_traceback: bool) -> None:
+    """One job file becomes one verified table, on any number of ranks, killed and resumed.
+
+    \b
+    Exit codes: 0 done, 1 a bug of ours, 2 the job file or the command line is wrong,
+    3 units failed or are missing (resume), 4 the scheduler refused, 5 a file is damaged
+    or contradicts another, 85 interrupted in good order (resume).
+    """
+
+
+def main() -> None:
+    """Entry point of `hpcml` and `python -m hpcml`."""
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        code = cli.main(args=list(arguments), prog_name="hpcml", standalone_mode=False)
+        return int(code or 0)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        _complain(error.format_message(), _usage_hint(error))
+        return 2
+    except click.Abort:
+        return 130
+    except HpcmlError as error:
+        if "--traceback" in arguments:
+            traceback.print_exc()
+        _complain(error.message, error.hint)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has left (`hpcml units | head`): no complaint
+        return 0
+    except Exception:
+        traceback.print_exc()
+        _complain("this is a bug of hpcml, not of your job file", "please report the lines above")
+        return EXIT_BUG
+
+
+def _complain(message: str, hint: str) -> None:
+    print(f"hpcml: error: {' '.join(message.split())}", file=sys.stderr)
+    if hint:
+        print(f"hpcml: hint: {' '.join(hint.split())}", file=sys.stderr)
+
+
+def _usage_hint(error: click.ClickException) -> str:
+    ctx = getattr(error, "ctx", None)
+    return f"`{ctx.command_path} --help`" if ctx else "`hpcml --help`"
+
+
+def _open(directory: Path) -> OpenCampaign:
+    from hpcml.opening import OpenCampaign
+
+    return OpenCampaign(directory)
+
+
+def _chosen(opened: OpenCampaign, step_name: str | None) -> list[OpenStep]:
+    return [opened.step(step_name)] if step_name else opened.steps
+
+
+def _resolve(job: Path, overrides: Sequence[str], site: str | None, *, check: bool, hash_mode: Any) -> Resolved:
+    from hpcml.settings import resolve
+
+    resolved, warnings = resolve(job, overrides=overrides, site=site, check_inputs=check, hash_mode=hash_mode)
+    for line in warnings:
+        print(f"hpcml: warning: {line}", file=sys.stderr)
+    return resolved
+
+
+def _plan(job: Path, overrides: Sequence[str], site: str | None, place: Path | None, hash_mode: Any) -> Any:
+    from hpcml.commands.plan import plan
+
+    resolved = _resolve(job, overrides, site, check=True, hash_mode=hash_mode)
+    return plan(resolved.campaign, place or Path("campaigns") / resolved.campaign.name)
+
+
+@cli.command()
+@JOB
+@SET
+@SITE
+@click.option("--inputs", is_flag=True, help="An absent input file is an error.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of job files instead (JOB is not read).")
+def validate(job: Path, overrides: tuple[str, ...], site: str | None, inputs: bool, schema: bool) -> None:
+    """Check a job file."""
+    if schema:
+        from hpcml.settings import job_schema
+
+        print(json.dumps(job_schema(), indent=1))
+        return
+    resolved = _resolve(job, overrides, site, check=inputs, hash_mode="fast")
+    steps = ", ".join(step.name for step in resolved.campaign.steps)
+    print(f"{job}: campaign {resolved.campaign.name!r} is valid (steps: {steps})")
+
+
+@cli.command()
+@JOB
+@SET
+@SITE
+@PLACE
+@HASH
+@click.option("--explain", is_flag=True, help="Print every value with its origin; nothing is written.")
+def plan(
+    job: Path, overrides: tuple[str, ...], site: str | None, place: Path | None, hash_mode: str, explain: bool
+) -> None:
+    """Make or extend a campaign directory."""
+    if explain:
+        from hpcml.settings import explain as explained
+
+        rows = explained(_resolve(job, overrides, site, check=True, hash_mode=hash_mode))
+        width = max(len(key) for key, _, _ in rows)
+        for key, value, origin in rows:
+            print(f"{key:<{width}}  {value}  # {origin}")
+        return
+    planned = _plan(job, overrides, site, place, hash_mode)
+    print(f"{planned.root}: {planned.what}")
+    for name, count in planned.units.items():
+        if count >= 0:
+            print(f"  {name}: {count} units")
+        else:
+            print(f"  {name}: units are listed when {', '.join(planned.waiting_for[name])} is merged")
+
+
+@cli.command()
+@click.argument("job", type=click.Path(path_type=Path), metavar="JOB|DIR")
+@SET
+@SITE
+@PLACE
+@HASH
+@click.option("--ranks", type=click.IntRange(1), default=None, help="Processes a shard [the job file's].")
+@click.option("--shards", type=click.IntRange(1), default=None, help="Shards a step [the job file's].")
+@click.option("--allow-missing", is_flag=True, help="Merge without units that failed; the table lists them.")
+def run(
+    job: Path, overrides: tuple[str, ...], site: str | None, place: Path | None, hash_mode: str,
+    ranks: int | None, shards: int | None, allow_missing: bool,
+) -> None:  # fmt: skip
+    """Do all of a campaign on this machine: plan, compute, merge, report."""
+    if job.is_dir():
+        if overrides or site or place:
+            raise click.UsageError("--set, --site and --dir go with a job file, not with a campaign directory")
+        opened = _open(job)
+    else:
+        opened = _open(_plan(job, overrides, site, place, hash_mode).root)
+    _run_here(opened, ranks, shards, allow_missing)
+
+
+def _run_here(opened: OpenCampaign, ranks: int | None, shards: int | None, allow_missing: bool) -> None:
+    from hpcml.commands.report import report
+    from hpcml.commands.run import Effort
+    from hpcml.commands.run import run as run_all
+    from hpcml.display import shown_progress
+
+    with shown_progress() as progress:
+        run_all(opened, Effort(ranks or 0, shards or 0, allow_missing), progress)
+    page = report(opened)
+    if page:
+        print(f"report: {page}")
+
+
+@cli.command()
+@DIR
+@STEP
+@click.option("--ranks", type=click.IntRange(1), default=None, help="Processes a shard [the job file's].")
+@click.option("--shards", type=click.IntRange(1), default=None, help="Shards for what is missing.")
+@click.option("--allow-missing", is_flag=True, help="Merge without units that failed; the table lists them.")
+@click.option("--retry-failed", is_flag=True, help="Forget earlier failures: units get max_attempts anew.")
+def resume(
+    directory: Path, step_name: str | None, ranks: int | None, shards: int | None, allow_missing: bool,
+    retry_failed: bool,
+) -> None:  # fmt: skip
+    """Compute what is missing, then merge."""
+    opened = _open(directory)
+    if retry_failed:
+        from hpcml.store.journal import Journal
+
+        for step in _chosen(opened, step_name):
+            Journal(opened.layout.journal).write("failures-forgiven", step=step.name)
+    _run_here(opened, ranks, shards, allow_missing)
+
+
+@cli.command()
+@DIR
+@click.option("--step", "step_name", required=True, metavar="STEP")
+@click.option("--shard", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--shards", type=click.IntRange(1), default=None, help="Shards the step is cut into [the job file's].")
+@click.option("--attempt", type=click.IntRange(1), default=1, help="Units of this resume instead of all.")
+@click.option("--ranks", type=click.IntRange(1), default=None, help="World size to insist on [the launcher's].")
+def work(
+    directory: Path, step_name: str, shard: int, shards: int | None, attempt: int, ranks: int | None
+) -> int:
+    """Compute one shard, on all ranks of this MPI world: mpiexec -n R hpcml work ..."""
+    from hpcml.commands.work import Task
+    from hpcml.commands.work import work as compute
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    return compute(Task(directory, step_name, shard, shards or 0, attempt, ranks or 0))
+
+
+@cli.command()
+@DIR
+@STEP
+@click.option("--allow-missing", is_flag=True, help="Write what is absent into the table instead of refusing.")
+@click.option("--on-conflict", type=click.Choice(["refuse", "first"]), default="refuse", show_default=True,
+              help="Two different results of one unit: refuse, or keep the first file by name.")  # fmt: skip
+def merge(directory: Path, step_name: str | None, allow_missing: bool, on_conflict: Any) -> None:
+    """Parts -> one table per step; refuses gaps."""
+    from hpcml.commands.merge import merge as merge_step
+    from hpcml.display import merged_lines, shown_progress
+
+    opened = _open(directory)
+    for step in _chosen(opened, step_name):
+        with shown_progress() as progress:
+            merged = merge_step(
+                opened, step, allow_missing=allow_missing, on_conflict=on_conflict,
+                progress=lambda done, total, name=step.name, show=progress: show.merging(name, done, total),
+            )  # fmt: skip
+        for line in merged_lines(merged):
+            print(line)
+
+
+@cli.command()
+@DIR
+@JSON
+@click.option("--watch", is_flag=True, help="Again every 2 s, until all is done.")
+def status(directory: Path, as_json: bool, watch: bool) -> None:
+    """What is done, failed and missing, per step and shard."""
+    from hpcml.commands.status import status as take_status
+
+    opened = _open(directory)
+    while True:
+        found = take_status(opened)
+        if as_json:
+            print(json.dumps(_finite(found.to_json()), indent=1))
+        else:
+            _show_status(found, clear=watch)
+        if not watch or found.complete:
+            return
+        time.sleep(2.0)
+
+
+def _show_status(found: CampaignStatus, *, clear: bool) -> None:
+    from hpcml.display import status_lines
+
+    if clear and sys.stdout.isatty():
+        click.clear()
+    for line in status_lines(found):
+        print(line)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity: unknown times become null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if value == float("inf") else value
+
+
+@cli.command()
+@DIR
+@JSON
+@click.option("--set-aside", is_flag=True, help="Move damaged files away, so that resume computes them again.")
+def verify(directory: Path, as_json: bool, set_aside: bool) -> None:
+    """Re-read everything, check every checksum, print a content digest a table."""
+    from hpcml.commands.verify import verify as check
+
+    found = check(_open(directory), set_aside=set_aside)
+    if as_json:
+        print(json.dumps(found.to_json(), indent=1))
+    else:
+        for name, digest in found.digests.items():
+            print(f"{digest}  {name}")
+        print(f"{found.files} files, {found.bytes} bytes read")
+    for name in found.set_aside:
+        print(f"hpcml: set aside: {name}", file=sys.stderr)
+    for problem in found.problems[1:]:
+        print(f"hpcml: problem: {problem}", file=sys.stderr)
+    if found.problems and not set_aside:
+        raise IntegrityError(
+            found.problems[0], "`hpcml verify DIR --set-aside` moves damaged files away; then `hpcml resume DIR`"
+        )
+
+
+@cli.command()
+@DIR
+@STEP
+@click.option("--state", type=click.Choice(["all", "done", "missing", "failed"]), default="all", show_default=True)
+@JSON
+def units(directory: Path, step_name: str | None, state: str, as_json: bool) -> None:
+    """List units, with their state."""
+    from hpcml.commands.units import list_units
+
+    opened = _open(directory)
+    rows = [row for step in _chosen(opened, step_name) for row in list_units(step, state)]
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        print(f"{row['step']}\t{row['unit']}\t{row['state']}" + (f"\t{row['error']}" if row["error"] else ""))
+
+
+@cli.command()
+@click.argument("name", required=False)
+def workloads(name: str | None) -> None:
+    """List workloads, or describe one: its parameters, inputs and columns."""
+    from hpcml import registry
+    from hpcml.commands.workloads import describe
+
+    if name:
+        for line in describe(registry.load(name), name):
+            print(line)
+        return
+    for known in registry.known_names():
+        print(known)

@@ -1,0 +1,253 @@
+"""Parts -> one table per step; refuses gaps, contradictions, foreign and damaged files.
+
+What lives here: when a merge may be made and what it says. What does not: bytes (store/merging.py,
+store/tablefile.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from hpcml.errors import Incomplete, IntegrityError
+from hpcml.opening import OpenCampaign, OpenStep
+from hpcml.provenance import provenance
+from hpcml.store.journal import Journal
+from hpcml.store.ledger import Ledger, failed_attempts
+from hpcml.store.merging import Sources, open_sources
+from hpcml.store.parts import write_sealed
+from hpcml.store.recorder import seal_left_logs
+from hpcml.store.sealed import read_header
+from hpcml.store.table import StepTable
+from hpcml.store.tablefile import TableContent, write_table
+from hpcml.store.units import UnitList
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+OnConflict = Literal["refuse", "first"]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge did. `fresh` is False when the table already said exactly this."""
+
+    step: str
+    fresh: bool
+    units: int
+    missing: int
+    doubled: int
+    conflicts: int
+    digests: dict[str, str]
+    listed: list[str]
+
+
+def merge(
+    opened: OpenCampaign,
+    step: OpenStep,
+    *,
+    allow_missing: bool = False,
+    on_conflict: OnConflict = "refuse",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Merged:
+    """Merge one step and list the units of the steps that waited for it.
+
+    Raises Incomplete (missing or failed units), IntegrityError (damage, contradiction).
+    """
+    units, identity = step.units(), step.identity()
+    damaged_logs = seal_left_logs(step.layout, units.keys, units.schema, identity)
+    ledger = step.ledger()
+    ledger.refuse_damage()
+    if damaged_logs:
+        raise IntegrityError(
+            damaged_logs[0], "`hpcml verify DIR --set-aside` keeps what is whole of it; then `hpcml resume`"
+        )
+    missing = ledger.missing
+    in_logs = np.unique(np.concatenate([np.empty(0, np.int64), *(np.asarray(log.ids) for log in ledger.logs)]))
+    sealed = np.zeros(len(units), bool)
+    for header in ledger.parts:
+        sealed[header.ids] = True
+    unsealed = in_logs[~sealed[in_logs.astype(np.int64)]].astype(np.int64)
+    missing = np.union1d(missing, unsealed)
+    reasons = _reasons(step, units, missing, set(unsealed.tolist()))
+    if len(missing) and not allow_missing:
+        raise _missing_error(step, units, missing, reasons)
+    source_digest = _source_digest(ledger, step, missing, on_conflict)
+    merged = _already(step, source_digest)
+    if merged is None:
+        merged = _write(opened, step, ledger, missing, reasons, source_digest, on_conflict, progress)
+        _summarise(step)
+        Journal(opened.layout.journal).write(
+            "merged", step=step.name, units=merged.units, missing=merged.missing, digests=merged.digests
+        )
+    listed = [
+        behind.name
+        for behind in opened.steps
+        if step.name in behind.earlier_steps() and behind.ensure_listed()
+    ]
+    return Merged(**{**_fields(merged), "listed": listed})
+
+
+def _summarise(step: OpenStep) -> None:
+    """Write the small results of the workload; those of an earlier table go first."""
+    step.layout.summary.unlink(missing_ok=True)
+    found = step.instance(step.combinations()[0]).summarise({step.name: step.table()})
+    if not found:
+        return
+    arrays = {name: np.asarray(value.encode() if isinstance(value, str) else value) for name, value in found.items()}
+    write_sealed(
+        step.layout.summary, arrays, ids=np.empty(0, np.int64), identity=step.identity(), about={"step": step.name}
+    )
+
+
+def _fields(merged: Merged) -> dict[str, Any]:
+    return {name: getattr(merged, name) for name in Merged.__dataclass_fields__}
+
+
+def _write(
+    opened: OpenCampaign,
+    step: OpenStep,
+    ledger: Ledger,
+    missing: NDArray[np.int64],
+    reasons: Mapping[int, str],
+    source_digest: str,
+    on_conflict: OnConflict,
+    progress: Callable[[int, int], None],
+) -> Merged:
+    units = step.units()
+    sources = open_sources([header.path for header in ledger.parts], units, units.schema)
+    try:
+        if sources.conflicts and on_conflict == "refuse":
+            raise _conflict_error(sources, units)
+        order = units.numbers_in_order()
+        order = order[sources.owner[order] >= 0]
+        datasets = _small_datasets(units, order, missing, reasons, sources)
+        about = {
+            "step": step.name, "campaign": opened.campaign.name, "workload": step.plan.workload,
+            "fingerprint": units.fingerprint, "seed": opened.campaign.seed, "units": len(order),
+            "missing": len(missing), "conflicts": len(sources.conflicts), "doubled": sources.doubled,
+            "sources": source_digest, "schema": units.schema.to_json(),
+        }  # fmt: skip
+        machines = [reader.about for reader in sources.readers]
+        content = TableContent(
+            order=order,
+            keys=units.keys[order],
+            datasets=datasets,
+            about=about,
+            provenance=provenance(opened.campaign, step.plan, units.fingerprint, machines),
+            identity=step.identity(),
+            compression=step.plan.compression,
+        )
+        total = sum(
+            int(sources.rows[table.name][order].sum()) * one.width
+            for table in units.schema.tables
+            for one in table.fields
+        )
+        done = 0
+
+        def count(size: int) -> None:
+            nonlocal done
+            done += size
+            progress(done, total)
+
+        digests = write_table(step.layout.table, units.schema, sources, content, count)
+    finally:
+        sources.close()
+    return Merged(
+        step.name, True, len(order), len(missing), sources.doubled, len(sources.conflicts), digests, []
+    )
+
+
+def _small_datasets(
+    units: UnitList,
+    order: NDArray[np.int64],
+    missing: NDArray[np.int64],
+    reasons: Mapping[int, str],
+    sources: Sources,
+) -> dict[str, NDArray[Any]]:
+    datasets: dict[str, NDArray[Any]] = {"units/key": units.keys[order]}
+    for name, column in units.payload.items():
+        datasets[f"units/{name}"] = column[order]
+    if len(missing):
+        datasets["missing/key"] = units.keys[missing]
+        datasets["missing/reason"] = np.array([reasons[number].encode()[:400] for number in missing.tolist()], "S")
+    if sources.conflicts:
+        datasets["conflicts/key"] = units.keys[[one.number for one in sources.conflicts]]
+        datasets["conflicts/kept"] = np.array([one.kept.name.encode() for one in sources.conflicts], "S")
+        datasets["conflicts/other"] = np.array([one.other.name.encode() for one in sources.conflicts], "S")
+    if any(not table.materialise for table in units.schema.tables):
+        datasets["parts/name"] = np.array([reader.path.name.encode() for reader in sources.readers] or [b"-"], "S")
+    return datasets
+
+
+def _reasons(
+    step: OpenStep, units: UnitList, missing: NDArray[np.int64], unsealed: set[int]
+) -> dict[int, str]:
+    """Why each missing unit is missing, in a few words."""
+    if not len(missing):
+        return {}
+    counts, last = failed_attempts(step.opened.layout, step.name)
+    reasons = {}
+    for number in missing.tolist():
+        key = units.key(number)
+        if number in unsealed:
+            reasons[number] = "recorded by a rank that is still at work"
+        elif counts.get(key):
+            reasons[number] = f"failed {counts[key]}x: {last[key]['error']}"
+        else:
+            reasons[number] = "not computed"
+    return reasons
+
+
+def _missing_error(
+    step: OpenStep, units: UnitList, missing: NDArray[np.int64], reasons: Mapping[int, str]
+) -> Incomplete:
+    shown = "; ".join(f"{units.key(number)} ({reasons[number]})" for number in missing[:5].tolist())
+    more = f"; and {len(missing) - 5} more" if len(missing) > 5 else ""
+    return Incomplete(
+        f"step {step.name!r}: {len(missing)} of {len(units)} units are missing: {shown}{more}",
+        "`hpcml resume DIR` computes them; `hpcml merge DIR --allow-missing` writes the table without them",
+    )
+
+
+def _conflict_error(sources: Sources, units: UnitList) -> IntegrityError:
+    first = sources.conflicts[0]
+    names = ", ".join(units.key(one.number) for one in sources.conflicts[:5])
+    return IntegrityError(
+        f"{len(sources.conflicts)} unit(s) have two different results: {names}; {first.kept} and {first.other},"
+        f" {first.explanation}",
+        "equal seeds must give equal results: does the workload depend on rank, time or machine?"
+        " `--on-conflict first` keeps the first file by name and lists the conflict in the table",
+    )
+
+
+def _source_digest(ledger: Ledger, step: OpenStep, missing: NDArray[np.int64], on_conflict: str) -> str:
+    """What a table was made from: typing merge again is then free. Parts are immutable, names are enough."""
+    digest = hashlib.blake2b(digest_size=16)
+    names = [Path(header.path).name for header in ledger.parts]
+    order = step.units().numbers_in_order()
+    digest.update(json.dumps([names, missing.tolist(), on_conflict, step.plan.compression]).encode())
+    digest.update(order.tobytes())
+    return digest.hexdigest()
+
+
+def _already(step: OpenStep, source_digest: str) -> Merged | None:
+    if not step.layout.table.is_file():
+        return None
+    try:
+        read_header(step.layout.table, full=True)
+        table = StepTable(step.layout)
+    except IntegrityError:
+        return None  # a damaged table is written again from its parts
+    about = table.about
+    if about["sources"] != source_digest:
+        return None
+    return Merged(
+        step.name, False, about["units"], about["missing"], about["doubled"], about["conflicts"], table.digests, []
+    )

@@ -1,0 +1,64 @@
+"""Merged tables -> plots and one self-contained HTML page.
+
+What lives here: collecting the figures of all steps and writing them. What does not: drawing them
+(each workload's report()).
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from pathlib import Path
+from typing import Any
+
+from hpcml.opening import OpenCampaign
+from hpcml.store.atomic import replacing, write_text
+
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "figure{margin:2rem 0}img{max-width:100%}figcaption{color:#444}"
+    "table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left;vertical-align:top}"
+    "code{font-size:90%}"
+)
+
+
+def report(opened: OpenCampaign) -> Path | None:
+    """Write report/*.png and report/index.html; None when no workload draws anything."""
+    merged = [step for step in opened.steps if step.layout.table.is_file()]
+    tables = {step.name: step.table() for step in merged}
+    sections: list[str] = []
+    for step in merged:
+        earlier = {name: tables[name] for name in [one.name for one in merged][: merged.index(step) + 1]}
+        for figure in step.instance(step.combinations()[0]).report(earlier):
+            image = _png(figure.figure)
+            with replacing(opened.layout.report / f"{step.name}-{figure.name}.png") as path:
+                path.write_bytes(image)
+            text = base64.b64encode(image).decode()
+            caption = html.escape(figure.caption)
+            sections.append(
+                f'<figure><img alt="{caption}" src="data:image/png;base64,{text}">'
+                f"<figcaption>{caption}</figcaption></figure>"
+            )
+    if not sections:
+        return None
+    page = opened.layout.report / "index.html"
+    name = html.escape(opened.campaign.name)
+    rows = "".join(
+        f"<tr><td>{html.escape(step)}</td><td>{html.escape(table)}</td><td><code>{digest}</code></td></tr>"
+        for step, found in tables.items()
+        for table, digest in found.digests.items()
+    )
+    write_text(
+        page,
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><style>{STYLE}</style>'
+        f"<h1>{name}</h1>{''.join(sections)}<h2>Tables</h2><table>"
+        f"<tr><th>step</th><th>table</th><th>content digest</th></tr>{rows}</table></html>\n",
+    )
+    return page
+
+
+def _png(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=140)
+    return buffer.getvalue()

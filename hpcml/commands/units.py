@@ -1,0 +1,30 @@
+"""The units of a step with their state. What does not live here: printing (cli.py)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hpcml.opening import OpenStep
+from hpcml.store.ledger import failed_attempts
+
+
+def list_units(step: OpenStep, state: str = "all") -> list[dict[str, Any]]:
+    """Units in the order of the result: step, unit, number, state (done, missing, failed), error, payload."""
+    units = step.units()
+    done = step.ledger().done
+    counts, last = failed_attempts(step.opened.layout, step.name)
+    rows = []
+    for number in units.numbers_in_order().tolist():
+        key = units.key(number)
+        failed = not done[number] and counts.get(key, 0) >= step.plan.max_attempts
+        word = "done" if done[number] else "failed" if failed else "missing"
+        if state not in ("all", word):
+            continue
+        error = last[key]["error"] if not done[number] and key in last else ""
+        rows.append(
+            {
+                "step": step.name, "unit": key, "number": number, "state": word,
+                "attempts": counts.get(key, 0), "error": error, "payload": units.values(number),
+            }
+        )  # fmt: skip
+    return rows

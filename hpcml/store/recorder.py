@@ -1,0 +1,266 @@
+"""Results of one rank on their way to disk: checked, buffered, logged, sealed.
+
+A result is copied into a column buffer at once (the workload may reuse its arrays), written to the
+log at least every 50 ms or 1 MiB, synced every few seconds, and sealed into a part when the log is
+large or the rank ends. What does not live here: which unit is next (commands/work.py).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hpcml.errors import IntegrityError
+from hpcml.store import wal
+from hpcml.store.layout import StepLayout
+from hpcml.store.parts import Identity, gather, write_part
+from hpcml.store.schema import Field, Schema, TableSchema
+from hpcml.store.wal import Frame, LogWriter
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+WRITE_SECONDS = 0.05
+WRITE_BYTES = 1 << 20
+SYNC_SECONDS = 5.0
+SEAL_BYTES = 64 << 20
+
+
+class WrongResult(ValueError):
+    """What `process` returned does not fit the schema; counts as a failure of that unit."""
+
+
+class _ColumnBuffer:
+    """Rows of one column since the last write; grows to what a write needs and stays."""
+
+    __slots__ = ("array", "dtype", "name", "shape", "width")
+
+    def __init__(self, field: Field) -> None:
+        self.name, self.dtype, self.shape, self.width = field.name, field.dtype, field.shape, field.width
+        rows = max(16, min(WRITE_BYTES // field.width, 16384))
+        self.array = np.empty((rows, *field.shape), field.dtype)
+
+    def grow(self, rows: int, keep: int) -> None:
+        larger = np.empty((max(rows, 2 * len(self.array)), *self.shape), self.dtype)
+        larger[:keep] = self.array[:keep]
+        self.array = larger
+
+
+class _TableBuffer:
+    __slots__ = ("columns", "name", "reduced", "row_bytes", "rows", "used")
+
+    def __init__(self, table: TableSchema) -> None:
+        self.name = table.name
+        self.reduced = table.kind != "rows"
+        self.columns = [_ColumnBuffer(one) for one in table.fields]
+        self.row_bytes = sum(one.width for one in table.fields)
+        self.rows: list[int] = []
+        self.used = 0
+
+    def add(self, given: Mapping[str, Any]) -> int:
+        """Copy one unit's rows behind the others; the bytes added. WrongResult leaves all as it was."""
+        rows = 1 if self.reduced else -1
+        used = self.used
+        for column in self.columns:
+            try:
+                array = given[column.name]
+            except KeyError:
+                raise WrongResult(f"table {self.name!r}: no column {column.name!r} was returned") from None
+            if type(array) is not np.ndarray or array.dtype is not column.dtype:
+                array = _converted(array, column, self.name)
+            if self.reduced:
+                if array.shape != column.shape:
+                    raise _wrong_shape(self.name, column, array, column.shape)
+            else:
+                if array.shape[1:] != column.shape or array.ndim == 0:
+                    raise _wrong_shape(self.name, column, array, ("rows", *column.shape))
+                if rows != len(array):
+                    if rows >= 0:
+                        raise WrongResult(
+                            f"table {self.name!r}: column {column.name!r} has {len(array)} rows, others {rows}"
+                        )
+                    rows = len(array)
+            end = used + rows
+            if end > len(column.array):
+                column.grow(end, used)
+            column.array[used:end] = array
+        if len(given) > len(self.columns):
+            extra = sorted(set(given) - {column.name for column in self.columns})
+            raise WrongResult(f"table {self.name!r}: column {extra[0]!r} is not in the schema")
+        self.rows.append(rows)
+        self.used = used + rows
+        return rows * self.row_bytes
+
+    def drop_last(self) -> None:
+        self.used -= self.rows.pop()
+
+    def clear(self) -> None:
+        self.rows.clear()
+        self.used = 0
+
+
+def _converted(array: Any, column: _ColumnBuffer, table: str) -> NDArray[Any]:
+    """The array in the column's dtype when no value can change by it."""
+    found = np.asarray(array)
+    if found.dtype != column.dtype and not np.can_cast(found.dtype, column.dtype, "safe"):
+        raise WrongResult(
+            f"table {table!r}: column {column.name!r} has dtype {found.dtype}, the schema says {column.dtype}"
+        )
+    return found
+
+
+def _wrong_shape(table: str, column: _ColumnBuffer, array: NDArray[Any], wanted: Any) -> WrongResult:
+    return WrongResult(
+        f"table {table!r}: column {column.name!r} has shape {array.shape}, the schema says {wanted}"
+    )
+
+
+class Recorder:
+    """Takes results of one rank; makes a log at the first of them, and parts from logs."""
+
+    def __init__(
+        self,
+        step: StepLayout,
+        schema: Schema,
+        identity: Identity,
+        keys: NDArray[np.bytes_],
+        *,
+        shard: int,
+        rank: int,
+        about: Mapping[str, Any],
+        recorded: Callable[[list[int]], None],
+    ) -> None:
+        self.step, self.schema, self.identity, self.keys = step, schema, identity, keys
+        self.shard, self.rank = shard, rank
+        self.about = dict(about)
+        self._recorded = recorded
+        self._tables = [_TableBuffer(table) for table in schema.tables]
+        self._ids: list[int] = []
+        self._bytes = 0
+        self._busy = 0.0
+        self._written = self._synced = time.perf_counter()
+        self._log: LogWriter | None = None
+
+    def add(self, number: int, result: Mapping[str, Mapping[str, Any]], now: float, busy: float) -> None:
+        """Take the result of one unit, which ended at `now` (perf_counter) after `busy` seconds."""
+        size = 0
+        done: list[_TableBuffer] = []
+        try:
+            for table in self._tables:
+                size += table.add(result[table.name])
+                done.append(table)
+        except BaseException as error:
+            for table in done:
+                table.drop_last()
+            if isinstance(error, KeyError):
+                raise WrongResult(f"no table {error.args[0]!r} was returned") from None
+            raise
+        self._ids.append(number)
+        self._busy += busy
+        self._bytes += size + 64
+        if self._bytes >= WRITE_BYTES or now - self._written >= WRITE_SECONDS:
+            self.write()
+
+    def write(self) -> None:
+        """Append what is buffered to the log as one frame."""
+        if not self._ids:
+            self._written = time.perf_counter()
+            return
+        ids = np.array(self._ids, "<u4")
+        rows = [np.array(table.rows, "<u4") for table in self._tables]
+        columns = [column.array[: table.used] for table in self._tables for column in table.columns]
+        log = self._log or self._new_log()
+        log.append(ids, rows, columns, self._busy)
+        if not log.locked and log.taken():
+            # somebody sealed and removed this log before the frame was in it: say it again elsewhere
+            log = self._new_log()
+            log.append(ids, rows, columns, self._busy)
+        for table in self._tables:
+            table.clear()
+        self._recorded(self._ids)
+        self._ids = []
+        self._bytes = 0
+        self._busy = 0.0
+        now = self._written = time.perf_counter()
+        if log.size >= SEAL_BYTES:
+            self.seal()
+        elif now - self._synced >= SYNC_SECONDS:
+            log.sync()
+            self._synced = now
+
+    def _new_log(self) -> LogWriter:
+        token = secrets.token_hex(6)
+        about = {
+            **self.about, "campaign": self.identity.campaign, "fingerprint": self.identity.fingerprint,
+            "shard": self.shard, "rank": self.rank, "token": token,
+        }  # fmt: skip
+        self._log = LogWriter(self.step.log(self.shard, self.rank, token), self.schema, about)
+        return self._log
+
+    def seal(self) -> None:
+        """Write what is buffered, make the log a part, remove the log."""
+        self.write()
+        if self._log is None:
+            return
+        frames = self._log.frames()
+        if frames:
+            seal_frames(self.step, frames, self.keys, self.schema, self.identity, self._log.about)
+        self._log.close(remove=True)
+        self._log = None
+        self._synced = time.perf_counter()
+
+
+def seal_frames(
+    step: StepLayout,
+    frames: list[Frame],
+    keys: NDArray[np.bytes_],
+    schema: Schema,
+    identity: Identity,
+    about: Mapping[str, Any],
+) -> None:
+    """Write frames of one log as one part under a fresh name."""
+    whole = gather(frames, schema)
+    shard, rank = int(about["shard"]), int(about["rank"])
+    path = step.part(
+        int(whole.ids[0]), int(whole.ids[-1]), len(whole.ids),
+        shard=shard, rank=rank, token=secrets.token_hex(6),
+    )  # fmt: skip
+    times = {"first_written": frames[0].written, "last_written": frames[-1].written, "busy": whole.busy}
+    write_part(path, whole, keys=keys[whole.ids], schema=schema, identity=identity, about={**about, **times})
+
+
+def seal_left_logs(
+    step: StepLayout, keys: NDArray[np.bytes_], schema: Schema, identity: Identity, *, salvage: bool = False
+) -> list[str]:
+    """Seal the logs whose writers are gone; sentences about those that could not be (damaged).
+
+    A log of a living writer is left to it. `salvage` also takes what is whole of damaged logs.
+    """
+    problems = []
+    for path in sorted(step.logs.glob("*.wal")):
+        try:
+            handle = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            if not wal.try_lock(handle) or not path.exists():
+                continue
+            about, _ = wal.read_about(handle, path)
+            if (about["fingerprint"], about["campaign"]) != (identity.fingerprint, identity.campaign):
+                continue
+            frames = [frame for _, frame in wal.read_frames(handle, schema, path, salvage=salvage)]
+            if frames:
+                seal_frames(step, frames, keys, schema, identity, about)
+            path.unlink(missing_ok=True)
+        except EOFError:
+            path.unlink(missing_ok=True)
+        except IntegrityError as error:
+            problems.append(error.message)
+        finally:
+            os.close(handle)
+    return problems

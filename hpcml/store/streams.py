@@ -1,0 +1,168 @@
+"""A column of many parts as one stream of bytes in unit order, in bounded memory.
+
+What lives here: which row ranges of which part make up the result (Runs), and reading them window
+by window, every block checked. What does not: what is done with the windows (merging.py).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hpcml.errors import IntegrityError
+from hpcml.store.blocks import SealedReader, read_checked
+from hpcml.store.schema import Field
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+WINDOW = 8 << 20
+LARGEST_WINDOW = 64 << 20
+GAP = 1 << 18  # runs of one part closer than this are read together
+OPEN_FILES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Row ranges in the order of the result: `count` rows from row `source` of part `owner`."""
+
+    owner: NDArray[np.int64]
+    source: NDArray[np.int64]
+    target: NDArray[np.int64]
+    count: NDArray[np.int64]
+    rows: int
+
+
+def runs_in_order(owner: NDArray[Any], first: NDArray[Any], rows: NDArray[Any]) -> Runs:
+    """Coalesce units (in result order) that follow each other in the same part."""
+    filled = rows > 0
+    owner, first, rows = (
+        owner[filled].astype(np.int64), first[filled].astype(np.int64), rows[filled].astype(np.int64),
+    )  # fmt: skip
+    if len(owner) == 0:
+        empty = np.empty(0, np.int64)
+        return Runs(empty, empty, empty, empty, 0)
+    follows = (owner[1:] == owner[:-1]) & (first[1:] == first[:-1] + rows[:-1])
+    starts = np.concatenate(([0], np.flatnonzero(~follows) + 1))
+    count = np.add.reduceat(rows, starts)
+    target = np.cumsum(count) - count
+    return Runs(owner[starts], first[starts], target, count, int(count.sum()))
+
+
+class OpenReaders:
+    """Keeps at most OPEN_FILES of the parts open, closing the one used longest ago."""
+
+    def __init__(self, readers: Sequence[SealedReader]) -> None:
+        self.readers = readers
+        self._open: OrderedDict[int, None] = OrderedDict()
+
+    def __getitem__(self, number: int) -> SealedReader:
+        self._open[number] = None
+        self._open.move_to_end(number)
+        if len(self._open) > OPEN_FILES:
+            oldest, _ = self._open.popitem(last=False)
+            self.readers[oldest].close()
+        return self.readers[number]
+
+    def close(self) -> None:
+        for number in self._open:
+            self.readers[number].close()
+        self._open.clear()
+
+
+def windows(readers: OpenReaders, runs: Runs, table: str, field: Field) -> Iterator[memoryview]:
+    """The bytes of one column in result order. Each window is overwritten by the next."""
+    width = field.width
+    size = _window_rows(runs, width)
+    buffer = np.empty(min(size, runs.rows) * width, np.uint8)
+    for begin in range(0, runs.rows, size):
+        end = min(begin + size, runs.rows)
+        window = buffer[: (end - begin) * width]
+        _fill(window, readers, runs, begin, end, f"{table}/{field.name}", field)
+        yield memoryview(window)
+
+
+def _window_rows(runs: Runs, width: int) -> int:
+    """Rows a window: larger when many parts interleave, so that each is read in long pieces."""
+    probe = max(1, WINDOW // width)
+    if not len(runs.owner):
+        return probe
+    stop = int(np.searchsorted(runs.target, probe))
+    owners = len(np.unique(runs.owner[: max(stop, 1)]))
+    return max(1, min(LARGEST_WINDOW, max(WINDOW, owners << 20)) // width)
+
+
+def _fill(
+    window: NDArray[np.uint8],
+    readers: OpenReaders,
+    runs: Runs,
+    begin: int,
+    end: int,
+    name: str,
+    field: Field,
+) -> None:
+    low = int(np.searchsorted(runs.target, begin, side="right")) - 1
+    high = int(np.searchsorted(runs.target, end, side="left"))
+    owner = runs.owner[low:high]
+    target = runs.target[low:high].copy()
+    source = runs.source[low:high].copy()
+    count = runs.count[low:high].copy()
+    # the first and the last run may reach beyond this window
+    cut = begin - target[0]
+    target[0], source[0], count[0] = begin, source[0] + cut, count[0] - cut
+    count[-1] = min(count[-1], end - target[-1])
+    width = field.width
+    for number in np.unique(owner).tolist():
+        mine = owner == number
+        reader = readers[number]
+        extent = reader.extent(name)
+        if extent.dtype != field.dtype or extent.shape[1:] != field.shape:
+            raise IntegrityError(
+                f"{reader.path}: column {name} is {extent.dtype}{list(extent.shape[1:])},"
+                f" not {field.dtype}{list(field.shape)}"
+            )
+        order = np.argsort(source[mine], kind="stable")
+        where = extent.offset + source[mine][order] * width
+        place = (target[mine][order] - begin) * width
+        _copy(window, reader, where, place, count[mine][order] * width, width)
+
+
+def _copy(
+    window: NDArray[np.uint8],
+    reader: SealedReader,
+    where: NDArray[np.int64],
+    place: NDArray[np.int64],
+    length: NDArray[np.int64],
+    width: int,
+) -> None:
+    """Copy byte ranges of one part, ascending in the file, to their places in the window."""
+    view = memoryview(window)
+    breaks = np.flatnonzero((where[1:] - (where[:-1] + length[:-1])) > GAP) + 1
+    for group in np.split(np.arange(len(where)), breaks):
+        first, last = group[0], group[-1]
+        if len(group) == 1:
+            read_checked(reader, int(where[first]), view[place[first] : place[first] + length[first]])
+            continue
+        start = int(where[first])
+        span = np.empty(int(where[last] + length[last]) - start, np.uint8)
+        read_checked(reader, start, memoryview(span))
+        offset = where[group] - start
+        if length[group].mean() >= 2048:
+            for at, to, size in zip(
+                offset.tolist(), place[group].tolist(), length[group].tolist(), strict=True
+            ):
+                window[to : to + size] = span[at : at + size]
+        else:
+            rows_from, rows_to = _rows(offset, length[group], width), _rows(place[group], length[group], width)
+            window.view(f"V{width}")[rows_to] = span.view(f"V{width}")[rows_from]
+
+
+def _rows(begin: NDArray[np.int64], length: NDArray[np.int64], width: int) -> NDArray[np.int64]:
+    """Row numbers of byte ranges that start at multiples of the row width."""
+    counts = length // width
+    ends = np.cumsum(counts)
+    return np.arange(int(ends[-1]), dtype=np.int64) + np.repeat(begin // width - (ends - counts), counts)

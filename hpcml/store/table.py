@@ -1,0 +1,183 @@
+"""The merged table of a step: its layout in the file, and reading it.
+
+    /units/key, /units/<payload>       units in the order of the result
+    /index/<table>                     (units, 2): first row and number of rows of each unit
+    /<table>/<column>                  rows in unit order (kind sum, min, max: the reduced array)
+    /missing/key, /missing/reason      units absent by --allow-missing
+    /conflicts/...                     units whose results contradicted, with --on-conflict first
+    /provenance                        job file, versions, hosts, seed, fingerprint
+
+What lives here: StepTable, which is what workloads and notebooks get for a merged step.
+What does not: writing (merging.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hpcml.errors import Incomplete, IntegrityError, UsageError, nearest
+from hpcml.store.blocks import SealedReader
+from hpcml.store.layout import StepLayout
+from hpcml.store.schema import Schema, schema_from_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+class StepTable:
+    """A merged step, read lazily. Columns come as read-only memory maps where they lie contiguous."""
+
+    def __init__(self, step: StepLayout) -> None:
+        if not step.table.is_file():
+            raise Incomplete(f"step {step.name!r} has no table yet", "`hpcml merge DIR` writes it")
+        self.layout = step
+        self._file = SealedReader(step.table)
+        self.about: dict[str, Any] = self._file.about
+        self.schema: Schema = schema_from_json(self.about["schema"])
+
+    @property
+    def paths(self) -> Sequence[Path]:
+        return (self.layout.table,)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Content digest of each table: equal digests mean equal results."""
+        return dict(self.about["digests"])
+
+    def tables(self) -> list[str]:
+        return [table.name for table in self.schema.tables]
+
+    def columns(self, table: str = "") -> list[str]:
+        return [field.name for field in self.schema.table(self._table(table)).fields]
+
+    def keys(self) -> Sequence[str]:
+        return [key.decode() for key in self._file.array("units/key").tolist()]
+
+    def payload(self, name: str) -> NDArray[Any]:
+        known = [item.partition("/")[2] for item in self._file.names() if item.startswith("units/")]
+        if name not in known:
+            raise UsageError(f"units of step {self.layout.name!r} carry no {name!r}", nearest(name, known))
+        return self._file.array(f"units/{name}")
+
+    def payload_names(self) -> list[str]:
+        names = [item.partition("/")[2] for item in self._file.names() if item.startswith("units/")]
+        return [name for name in names if name != "key"]
+
+    def index(self, table: str = "") -> NDArray[np.uint64]:
+        name = self._table(table)
+        if self.schema.table(name).kind != "rows":
+            raise UsageError(f"table {name!r} is reduced over the units: it has no row per unit")
+        return self._file.array(f"index/{name}")
+
+    def array(self, column: str, table: str = "") -> NDArray[Any]:
+        """A column, shape (rows, *row shape); of a reduced table the array itself."""
+        name = self._table(table)
+        schema = self.schema.table(name)
+        fields = {field.name: field for field in schema.fields}
+        if column not in fields:
+            raise UsageError(f"table {name!r} has no column {column!r}", nearest(column, list(fields)))
+        if schema.kind == "rows" and not schema.materialise:
+            return self._from_parts(name, column)
+        extent = self._file.extent(f"{name}/{column}")
+        if extent.nbytes == 0:
+            return np.empty(extent.shape, extent.dtype)
+        if extent.offset == 0:
+            import h5py
+
+            with h5py.File(self.layout.table, "r", locking=False) as file:
+                data: NDArray[Any] = file[f"{name}/{column}"][...]
+            return data
+        return np.memmap(self.layout.table, extent.dtype, "r", extent.offset, extent.shape)
+
+    def summary(self) -> dict[str, Any]:
+        """Small results of the workload's summarise(), by name."""
+        if not self.layout.summary.is_file():
+            return {}
+        with SealedReader(self.layout.summary) as file:
+            found = {name: file.array(name) for name in file.names()}
+        return {name: value.item() if value.ndim == 0 else value for name, value in found.items()}
+
+    def missing(self) -> list[str]:
+        """Keys of units that were absent when the table was merged with --allow-missing."""
+        if not self.about["missing"]:
+            return []
+        return [key.decode() for key in self._file.array("missing/key").tolist()]
+
+    def files(self) -> Sequence[tuple[str, str, Path]]:
+        """(unit key, name, path) of each artifact."""
+        if "artifacts" not in self.tables():
+            return ()
+        keys = np.repeat(np.array(self.keys(), object), self.index("artifacts")[:, 1].astype(np.int64))
+        names, digests = self.array("name", "artifacts"), self.array("digest", "artifacts")
+        return [
+            (str(key), name.decode(), self.layout.artifact(digest.decode()))
+            for key, name, digest in zip(keys, names.tolist(), digests.tolist(), strict=True)
+        ]
+
+    def frame(self, table: str = "") -> pd.DataFrame:
+        """The table as pandas: columns of one value a row, and the unit key and payload of each row.
+
+        A column with a row shape becomes a column of arrays.
+        """
+        import pandas as pd
+
+        name = self._table(table)
+        data: dict[str, Any] = {}
+        if self.schema.table(name).kind == "rows":
+            repeat = self.index(name)[:, 1].astype(np.int64)
+            data["unit"] = np.repeat(np.array(self.keys(), object), repeat)
+            for item in self.payload_names():
+                data[item] = _text(np.repeat(self.payload(item), repeat))
+        for column in self.columns(name):
+            values = self.array(column, name)
+            data[column] = _text(values) if values.ndim <= 1 else list(values)
+        return pd.DataFrame(data)
+
+    def _table(self, name: str) -> str:
+        known = self.tables()
+        if not name:
+            own = [table for table in known if table not in ("artifacts", "externals")]
+            if len(own) != 1:
+                raise UsageError(
+                    f"step {self.layout.name!r} has several tables: {', '.join(own)}", "name the one you want"
+                )
+            return own[0]
+        if name not in known:
+            raise UsageError(f"step {self.layout.name!r} has no table {name!r}", nearest(name, known))
+        return name
+
+    def _from_parts(self, table: str, column: str) -> NDArray[Any]:
+        """Rows of a table that stays in its parts; refuses when a part is absent or changed."""
+        from hpcml.store.streams import OpenReaders, runs_in_order, windows
+
+        names = [name.decode() for name in self._file.array("parts/name").tolist()]
+        readers = []
+        for name in names:
+            path = self.layout.parts / name
+            if not path.is_file():
+                raise IntegrityError(
+                    f"table {table!r} is kept in parts, and {path} is gone", "`hpcml resume` computes it again"
+                )
+            readers.append(SealedReader(path))
+        origin = self._file.array(f"origin/{table}")
+        runs = runs_in_order(origin[:, 0], origin[:, 1], self.index(table)[:, 1])
+        field = next(one for one in self.schema.table(table).fields if one.name == column)
+        out = np.empty((runs.rows, *field.shape), field.dtype)
+        flat = out.reshape(-1).view(np.uint8)
+        pool, at = OpenReaders(readers), 0
+        for window in windows(pool, runs, table, field):
+            flat[at : at + len(window)] = window
+            at += len(window)
+        pool.close()
+        return out
+
+
+def _text(values: NDArray[Any]) -> Any:
+    if values.dtype.kind == "S":
+        return np.array([value.decode() for value in values.tolist()], object)
+    return values

@@ -1,0 +1,244 @@
+"""Writing table.h5: datasets laid out first, then bytes streamed to their places.
+
+Columns are contiguous unless compression is asked for, so that a reader maps them and the writer
+needs one pass: read, check, hash, write. What does not live here: which part gives which unit
+(merging.py), reading (table.py).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xxhash
+
+from hpcml.store import sealed
+from hpcml.store.atomic import replacing
+from hpcml.store.blocks import BlockHasher
+from hpcml.store.merging import ContentDigest, Sources, reduce_table
+from hpcml.store.parts import Identity, first_and_rows
+from hpcml.store.schema import Field, Schema, TableSchema
+from hpcml.store.streams import Runs, windows
+
+if TYPE_CHECKING:
+    import h5py
+    from numpy.typing import NDArray
+
+BLOCK = 1 << 20
+CHUNK = 1 << 19
+
+
+@dataclass(frozen=True, slots=True)
+class TableContent:
+    """All that goes into a table besides the rows themselves.
+
+    order: unit numbers in the order of the result. datasets: small arrays by full name.
+    about: JSON values for the header. provenance: texts kept under /provenance.
+    """
+
+    order: NDArray[np.int64]
+    keys: NDArray[np.bytes_]
+    datasets: Mapping[str, NDArray[Any]]
+    about: Mapping[str, Any]
+    provenance: Mapping[str, str]
+    identity: Identity
+    compression: str
+
+
+def write_table(
+    path: Path,
+    schema: Schema,
+    sources: Sources,
+    content: TableContent,
+    progress: Callable[[int], None],
+) -> dict[str, str]:
+    """Write the table; the content digest of each of its tables. `progress` gets bytes done."""
+    writer = _Writer(schema, sources, content, progress)
+    with replacing(path) as temporary:
+        writer.write(temporary)
+    return writer.digests
+
+
+class _Writer:
+    def __init__(
+        self, schema: Schema, sources: Sources, content: TableContent, progress: Callable[[int], None]
+    ) -> None:
+        self.schema, self.sources, self.content, self.progress = schema, sources, content, progress
+        self.digests: dict[str, str] = {}
+        self.directory: dict[str, Any] = {"about": {}, "extents": {}}
+        self.runs: dict[str, Runs] = {
+            table.name: sources.runs(table.name, content.order) for table in schema.tables
+        }
+
+    def write(self, path: Path) -> None:
+        small = dict(self.content.datasets)
+        for table in self.schema.tables:
+            if table.kind == "rows":
+                small[f"index/{table.name}"] = first_and_rows(
+                    self.sources.rows[table.name][self.content.order]
+                )
+                if not table.materialise:
+                    small[f"origin/{table.name}"] = self._origin(table.name)
+                    self._digest_only(table)
+            else:
+                small.update(self._reduce(table))
+        size = sum(array.nbytes for array in small.values()) + (4096 * (len(small) + 64))
+        size += sum(len(text.encode()) for text in self.content.provenance.values())
+        size += sum(self.runs[table.name].rows * one.width for table, one in self._streamed())
+        json_size = len(json.dumps(self.content.about)) + 64 * (len(self.schema.tables) + 1)
+        json_size += sum(len(name) + 160 for name in small) + 300 * len(self._streamed())
+        # compressed bytes may be more than the plain ones; twice as many blocks are room enough
+        user_block = sealed.user_block_size(0, json_size, 2 * (size // BLOCK) + 4)
+        known = BlockHasher(BLOCK, user_block)
+        with sealed.create(path, user_block) as file:
+            self._store_small(file, small)
+            places = [self._lay_out(file, table, one) for table, one in self._streamed()]
+            if self.content.compression != "none":
+                self._stream(file, places, None, known)
+        if self.content.compression == "none":
+            handle = os.open(path, os.O_WRONLY)
+            try:
+                self._stream(None, places, handle, known)
+            finally:
+                os.close(handle)
+        self.directory["about"] = {**self.content.about, "digests": self.digests}
+        sealed.write_header(
+            path,
+            user_block=user_block,
+            block_size=BLOCK,
+            ids=np.empty(0, np.int64),
+            fingerprint=self.content.identity.fingerprint,
+            campaign=self.content.identity.campaign,
+            directory=self.directory,
+            known=known.known,
+        )
+
+    def _streamed(self) -> list[tuple[TableSchema, Field]]:
+        return [
+            (table, one)
+            for table in self.schema.tables
+            if table.kind == "rows" and table.materialise
+            for one in table.fields
+        ]
+
+    def _store_small(self, file: h5py.File, small: Mapping[str, NDArray[Any]]) -> None:
+        for name, array in small.items():
+            dataset = file.create_dataset(name, data=array)
+            self._note(name, sealed.extent(dataset), array.dtype, array.shape)
+        for name, text in self.content.provenance.items():
+            file.create_dataset(f"provenance/{name}", data=text)
+        for table in self.schema.tables:
+            if table.kind == "rows":
+                file.require_group(table.name).attrs["kind"] = "rows"
+                note = "first row, number of rows of each unit in /units, in that order"
+                file[f"index/{table.name}"].attrs["meaning"] = note
+            else:
+                file[table.name].attrs["kind"] = table.kind
+                for one in table.fields:
+                    _describe(file[f"{table.name}/{one.name}"], one)
+
+    def _lay_out(self, file: h5py.File, table: TableSchema, one: Field) -> tuple[TableSchema, Field, int]:
+        """Make the dataset of a column; where its bytes will lie (0: compressed or empty)."""
+        name, rows = f"{table.name}/{one.name}", self.runs[table.name].rows
+        shape = (rows, *one.shape)
+        if self.content.compression != "none" and rows:
+            chunk = (max(1, min(rows, CHUNK // one.width)), *one.shape)
+            dataset = file.create_dataset(
+                name, shape, one.dtype, chunks=chunk, compression=self.content.compression, shuffle=True
+            )
+        else:
+            dataset = file[table.name].create_dataset(one.name, dtype=one.dtype, shape=shape, **_early())
+        _describe(dataset, one)
+        offset = sealed.extent(dataset)
+        self._note(name, offset, one.dtype, shape)
+        return table, one, offset
+
+    def _note(self, name: str, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        self.directory["extents"][name] = [offset, dtype.str, list(shape)]
+
+    def _stream(
+        self,
+        file: h5py.File | None,
+        places: list[tuple[TableSchema, Field, int]],
+        handle: int | None,
+        known: BlockHasher,
+    ) -> None:
+        digests = {table.name: self._content_digest(table) for table, _, _ in places}
+        for table, one, offset in places:
+            content = xxhash.xxh3_128()
+            known.start(offset)
+            row = at = 0
+            for window in windows(self.sources.pool, self.runs[table.name], table.name, one):
+                content.update(window)
+                if file is not None:
+                    block = np.frombuffer(window, one.dtype).reshape(-1, *one.shape)
+                    file[f"{table.name}/{one.name}"][row : row + len(block)] = block
+                    row += len(block)
+                elif handle is not None:
+                    known.update(window)
+                    _write_all(handle, window, offset + at)
+                at += len(window)
+                self.progress(len(window))
+            digests[table.name].column(content.digest())
+        self.digests.update({name: digest.hexdigest() for name, digest in digests.items()})
+
+    def _content_digest(self, table: TableSchema) -> ContentDigest:
+        digest = ContentDigest(table, self.content.keys)
+        if table.kind == "rows":
+            digest.rows(self.sources.rows[table.name][self.content.order])
+        return digest
+
+    def _digest_only(self, table: TableSchema) -> None:
+        digest = self._content_digest(table)
+        for one in table.fields:
+            content = xxhash.xxh3_128()
+            for window in windows(self.sources.pool, self.runs[table.name], table.name, one):
+                content.update(window)
+                self.progress(len(window))
+            digest.column(content.digest())
+        self.digests[table.name] = digest.hexdigest()
+
+    def _origin(self, table: str) -> NDArray[Any]:
+        order = self.content.order
+        pairs = (self.sources.owner[order], self.sources.first[table][order])
+        return np.stack(pairs, axis=1).astype("<u8") if len(order) else np.empty((0, 2), "<u8")
+
+    def _reduce(self, table: TableSchema) -> dict[str, NDArray[Any]]:
+        runs = self.runs[table.name]
+
+        def stream(one: Field) -> Any:
+            return windows(self.sources.pool, runs, table.name, one)
+
+        reduced = reduce_table(table, stream)
+        digest = self._content_digest(table)
+        for one in table.fields:
+            digest.column(xxhash.xxh3_128_digest(np.ascontiguousarray(reduced[one.name]).tobytes()))
+        self.digests[table.name] = digest.hexdigest()
+        return {f"{table.name}/{name}": array for name, array in reduced.items()}
+
+
+def _early() -> dict[str, Any]:
+    """A contiguous dataset that has its place in the file at once and is not filled with zeros."""
+    from h5py import h5d, h5p
+
+    properties = h5p.create(h5p.DATASET_CREATE)
+    properties.set_layout(h5d.CONTIGUOUS)
+    properties.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(h5d.FILL_TIME_NEVER)
+    return {"dcpl": properties}
+
+
+def _describe(dataset: h5py.Dataset, one: Field) -> None:
+    dataset.attrs["unit"] = one.unit
+    dataset.attrs["meaning"] = one.meaning
+
+
+def _write_all(handle: int, window: memoryview, offset: int) -> None:
+    done = 0
+    while done < len(window):
+        done += os.pwrite(handle, window[done:], offset + done)
