@@ -32,7 +32,7 @@ _make_venv() {
     "$2" -m venv --without-pip "$1" || die "'$2 -m venv' fails: apt-get install python3-venv"
     "$2" -m pip --version >/dev/null 2>&1 ||
         die "$2 has neither ensurepip nor pip: apt-get install python3-venv (or python3-pip)"
-    "$2" -m pip --python "$1/bin/python" install --quiet --disable-pip-version-check pip ||
+    "$2" -m pip --python "$1/bin/python" install -qq --disable-pip-version-check pip ||
         die "pip could not install itself into $1 (pip 22.3 or later needed): apt-get install python3-venv"
 }
 
@@ -51,7 +51,7 @@ _install() {
         say "bringing ${1##*/} up to date"
         : >"$1/installing"
     fi
-    "$1/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
+    "$1/bin/python" -m pip install -qq --no-input --disable-pip-version-check \
         --editable "$root[$2]" >&2 || die "pip failed; what it said is above. The next start tries again"
     mkdir -p "$1/stamps"
     printf '%s' "$4" >"$3"
