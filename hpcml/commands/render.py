@@ -1,0 +1,111 @@
+"""Campaign and site -> submit files: plain texts that work by hand.
+
+What lives here: which steps go into an attempt, the writing of its folder, and `submit.json`, which says
+to submit, status and logs what each file is. What does not: the content of files (schedulers/ gives the
+values, templates/ the text), calling a scheduler (submit).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from hpcml.campaign import Campaign
+from hpcml.errors import UsageError, nearest
+from hpcml.schedulers.base import SUBMIT_PLAN, Batch, BatchStep, Submission, scheduler
+from hpcml.store.atomic import replacing, write_json
+from hpcml.templating import environment
+from hpcml.templating import render as render_text
+
+
+def render(
+    root: Path,
+    campaign: Campaign,
+    *,
+    attempt: int,
+    shards: Mapping[str, Sequence[int]],
+    out: Path,
+    exclude: Sequence[str] = (),
+) -> list[Path]:
+    """Write the files of one attempt into `out`; return their paths, `submit.json` last.
+
+    shards: {step: its shards to run}, in any order; an empty list asks for the merge of a step only;
+    a step that is not named is left out. exclude: nodes that failed before. Every text exists before
+    the first file is written, and a file that an earlier call left and this one does not want is removed.
+    """
+    batch = _batch(root, campaign, attempt, shards, out, exclude)
+    who = scheduler(campaign.site.scheduler)
+    files = who.files(batch)
+    submissions = who.submissions(batch)
+    folders = [Path(folder) for folder in campaign.site.options.get("templates", ())]
+    env = environment(folders)
+    texts = [(batch.out / file.path, render_text(env, file.template, file.values), file) for file in files]
+
+    _remove_stale(batch.out, [file.path for file in files])
+    for path, text, file in texts:
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+            temporary.chmod(0o755 if file.executable else 0o644)
+    for step in batch.steps:
+        step.logs.mkdir(exist_ok=True)  # a scheduler that cannot open its log loses the job in silence
+    plan = batch.out / SUBMIT_PLAN
+    content = {
+        "scheduler": who.name,
+        "attempt": attempt,
+        "files": [file.path for file in files],
+        "submissions": [asdict(sub) for sub in submissions],
+    }
+    write_json(plan, content)
+    return [path for path, _, _ in texts] + [plan]
+
+
+def read_submissions(out: Path) -> tuple[Submission, ...]:
+    """What a rendered attempt submits, in order."""
+    try:
+        raw = json.loads((out / SUBMIT_PLAN).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{out} holds no rendered attempt", "`hpcml render` writes one") from None
+    return tuple(Submission.from_json(item) for item in raw["submissions"])
+
+
+def _batch(
+    root: Path,
+    campaign: Campaign,
+    attempt: int,
+    shards: Mapping[str, Sequence[int]],
+    out: Path,
+    exclude: Sequence[str],
+) -> Batch:
+    names = [step.name for step in campaign.steps]
+    for name in shards:
+        if name not in names:
+            raise UsageError(f"the campaign has no step {name!r}", nearest(name, names))
+        if campaign.step(name).where == "here":
+            hint = f"`hpcml run --step {name}` computes it on this machine first"
+            raise UsageError(f"step {name} is marked `where: here`: it is not for the scheduler", hint)
+    chosen = [step for step in campaign.steps if step.name in shards]
+    if not chosen:
+        raise UsageError("there is no step to submit")
+    out = out.absolute()
+    steps = tuple(
+        BatchStep(
+            plan=step,
+            shards=tuple(sorted(set(shards[step.name]))),
+            folder=out / step.name,
+            last=step is chosen[-1],
+        )
+        for step in chosen
+    )
+    return Batch(campaign, root.absolute(), attempt, out, steps, tuple(exclude))
+
+
+def _remove_stale(out: Path, wanted: Sequence[str]) -> None:
+    """Remove what an earlier rendering of the same attempt wrote and this one does not replace."""
+    try:
+        before = json.loads((out / SUBMIT_PLAN).read_text(encoding="utf-8"))["files"]
+    except FileNotFoundError:
+        return
+    for name in set(before) - set(wanted):
+        (out / name).unlink(missing_ok=True)

@@ -1,0 +1,270 @@
+"""HTCondor's words: the values of its templates, its commands, and what their replies mean.
+
+What lives here: submit files over an item list, the DAG that chains steps, condor_q and condor_rm.
+What does not: single submit commands (htcondor_lines.py), what condor_q prints (htcondor_replies.py), the
+event log (eventlog.py), what a hold code means (htcondor_reasons.py), the text of files (templates).
+
+DAGMan removes every other job of a node's cluster as soon as one of them fails. So a shard retries
+inside its own job (max_retries), and after its last try it reports 0 to the DAG (`verdict` below):
+the merge, which looks at the parts, is who says 3 or 5. By hand, without the DAG, jobs keep their code.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from markupsafe import Markup
+
+from hpcml.errors import UsageError
+from hpcml.schedulers.base import (
+    Batch,
+    BatchStep,
+    File,
+    JobRecord,
+    JobRef,
+    Reply,
+    Scheduler,
+    Submission,
+    job_tag,
+    refused,
+)
+from hpcml.schedulers.htcondor_lines import Lines, common_lines, flavour_lines, layered, memory_lines
+from hpcml.schedulers.htcondor_replies import ATTRIBUTES, one_of, read_ads
+from hpcml.schedulers.jobscript import (
+    COMMON_OPTIONS,
+    array_request,
+    check_paths,
+    merge_directives,
+    merge_request,
+    merge_values,
+    rank_values,
+)
+from hpcml.templating import classad, condor
+
+DAG = "campaign"
+# the exit codes that another try does not change: a bug, a wrong command line, damaged parts
+NEVER_AGAIN = (1, 2, 5)
+_COMPUTE_ONLY = re.compile(
+    r"(request_.*|retry_.*|require_gpus|allowed_.*|\+JobFlavour|\+MaxRuntime|max_(retries|materialize|idle)|"
+    r"periodic_.*|requirements|rank)"
+)
+
+
+class HTCondor(Scheduler):
+    name: ClassVar[str] = "htcondor"
+    options: ClassVar[Mapping[str, Any]] = {
+        **COMMON_OPTIONS,
+        "shared_filesystem": True,
+        "throttle": None,
+        "disk": "1 GB",
+        "flavours": {},
+        "retry_elsewhere": False,
+        "dagman": {},
+    }
+
+    def files(self, batch: Batch) -> list[File]:
+        options = self.check_options(batch.campaign.site.options)
+        check_paths(batch, options)
+        if not options["shared_filesystem"]:
+            hint = "set shared_filesystem: true and put the campaign where all nodes see it"
+            raise UsageError("file transfer (shared_filesystem: false) is not available yet", hint)
+        submissions = self.submissions(batch)
+        found = []
+        for step in batch.steps:
+            place = step.plan.name
+            merge = merge_values(batch, step, options)
+            found.append(File(f"{place}/merge.sh", "common/merge.sh", merge, executable=True))
+            if step.shards:
+                items = {"shards": step.shards}
+                rank = self._rank_values(batch, step, options)
+                found.append(File(f"{place}/shards.txt", "htcondor/shards.txt", items))
+                found.append(File(f"{place}/rank.sh", "htcondor/rank.sh", rank, executable=True))
+            for sub in submissions:
+                if sub.step == place:
+                    found.append(File(sub.file, f"htcondor/{sub.kind}.sub", self.context(batch, step, sub)))
+        found.append(File(f"{DAG}.dag", "htcondor/campaign.dag", self._dag_values(batch, submissions)))
+        if options["dagman"]:
+            found.append(File("dagman.config", "htcondor/dagman.config", {"dagman": options["dagman"]}))
+        return found
+
+    def submissions(self, batch: Batch) -> tuple[Submission, ...]:
+        """The DAG, which is what gets submitted, and behind it the nodes it will submit."""
+        found = [Submission(DAG, "dag", "", f"{DAG}.dag", events=f"{DAG}.dag.dagman.log")]
+        before: tuple[str, ...] = ()
+        for step in batch.steps:
+            place = step.plan.name
+            if step.shards:
+                array = Submission(
+                    name=f"{place}-array",
+                    kind="array",
+                    step=place,
+                    file=f"{place}/array.sub",
+                    after=before,
+                    within=DAG,
+                    shards=step.shards,
+                    events=f"{place}/array.log",
+                )
+                found.append(array)
+                before = (array.name,)
+            merge = Submission(
+                f"{place}-merge",
+                "merge",
+                place,
+                f"{place}/merge.sub",
+                before,
+                DAG,
+                events=f"{place}/merge.log",
+            )
+            found.append(merge)
+            before = (merge.name,)
+        return tuple(found)
+
+    def context(self, batch: Batch, step: BatchStep, sub: Submission) -> dict[str, Any]:
+        """Values of array.sub or merge.sub. lines are submit commands as they stand, quoted here."""
+        is_array = sub.kind == "array"
+        return {
+            "campaign": batch.campaign.name,
+            "step": step.plan.name,
+            "attempt": batch.attempt,
+            "file": Path(sub.file).name,
+            "script": step.folder / ("rank.sh" if is_array else "merge.sh"),
+            "arguments": [Markup("$(shard)"), Markup("$(verdict:own)")] if is_array else [],
+            "logs": step.logs,
+            "events": batch.out / sub.events,
+            "items": step.folder / "shards.txt",
+            "container": batch.campaign.container,
+            "tag": job_tag(batch, sub.name),
+            "lines": list((self._array_lines if is_array else self._merge_lines)(batch, step).items()),
+        }
+
+    def submit_command(self, path: Path, *, after: Sequence[str] = ()) -> list[str]:
+        if after:
+            raise UsageError("HTCondor chains jobs in a DAG", f"submit {DAG}.dag")
+        if path.suffix == ".dag":
+            return ["condor_submit_dag", "-usedagdir", str(path)]
+        return ["condor_submit", "-terse", str(path)]
+
+    def test_command(self, path: Path) -> list[str]:
+        """condor_submit reads the file, prints the job it would make, and submits nothing."""
+        return ["condor_submit", "-dry-run", "-", str(path)]
+
+    def parse_submit(self, reply: Reply) -> str:
+        terse = re.search(r"^(\d+)\.\d+ - \d+\.\d+", reply.stdout, re.MULTILINE)
+        talk = re.search(r"submitted to cluster (\d+)", reply.stdout)
+        found = terse or talk
+        if reply.code or not found:
+            raise refused("HTCondor refused the job", reply)
+        return found[1]
+
+    def query_command(self, jobs: Sequence[str]) -> list[str]:
+        return ["condor_q", "-json", "-attributes", ",".join(ATTRIBUTES), "-constraint", one_of(jobs)]
+
+    def parse_query(self, reply: Reply) -> dict[JobRef, JobRecord]:
+        if reply.code:
+            raise refused("condor_q refused", reply)
+        return read_ads(reply)
+
+    def history_commands(self, jobs: Sequence[str], *, since: float) -> list[list[str]]:
+        words = ["condor_history", "-json", "-attributes", ",".join(ATTRIBUTES), "-constraint", one_of(jobs)]
+        return [[*words, "-since", f"QDate < {int(since)}"]]
+
+    def parse_history(self, reply: Reply) -> dict[JobRef, JobRecord] | None:
+        return None if reply.code else read_ads(reply)
+
+    def cancel_command(self, refs: Sequence[JobRef]) -> list[str]:
+        return [
+            "condor_rm",
+            *(ref.job if ref.index < 0 else f"{ref.job}.{ref.index}" for ref in sorted(refs)),
+        ]
+
+    def find_command(self, tag: str) -> list[str]:
+        return [
+            "condor_q",
+            "-json",
+            "-attributes",
+            "ClusterId,HpcmlTag",
+            "-constraint",
+            f"HpcmlTag =?= {classad(tag)}",
+        ]
+
+    def parse_find(self, reply: Reply, tag: str) -> list[str]:
+        if reply.code:
+            raise refused("condor_q refused", reply)
+        return sorted({str(ad["ClusterId"]) for ad in json.loads(reply.stdout or "[]")})
+
+    def log_name(self, ref: JobRef, *, merge: bool = False) -> str:
+        return f"{'merge-' if merge else ''}{ref.job}.{max(ref.index, 0)}.log"
+
+    def index_of(self, shard: int, submission: Submission) -> int:
+        return submission.shards.index(shard)
+
+    def _rank_values(self, batch: Batch, step: BatchStep, options: Mapping[str, Any]) -> dict[str, Any]:
+        values = rank_values(batch, step, options)
+        if batch.campaign.container:
+            # container_image starts rank.sh itself inside the image
+            values["python"] = [options["container_python"]]
+        seconds = values["walltime"] - values["margin"]
+        # nothing in HTCondor warns a job before its time is up, so the script has its own clock
+        values["clock"] = ["timeout", "--preserve-status", "--foreground", "--signal=USR1", str(seconds)]
+        values["max_retries"] = step.plan.max_attempts - 1
+        values["never_again"] = NEVER_AGAIN
+        return values
+
+    def _array_lines(self, batch: Batch, step: BatchStep) -> Lines:
+        site = batch.campaign.site
+        options = self.check_options(site.options)
+        request = array_request(step, options)
+        never = ", ".join(str(code) for code in NEVER_AGAIN)
+        lines: Lines = {
+            **common_lines(batch, request, options),
+            "max_retries": step.plan.max_attempts - 1,
+            "retry_until": f"member(ExitCode, {{{never}}})",
+            # the clock of rank.sh comes first; a job that does not obey it is held with code 47
+            "allowed_execute_duration": request.walltime,
+        }
+        lines |= memory_lines(request, options)
+        wishes = [f"TARGET.Machine =!= {classad(node)}" for node in batch.exclude]
+        if options["retry_elsewhere"]:
+            # undefined at the first start, and then different from every machine
+            wishes.append('TARGET.Machine =!= split(MY.LastRemoteHost, "@")[1]')
+        if wishes:
+            lines["requirements"] = " && ".join(f"({wish})" for wish in wishes)
+        if options["throttle"]:
+            lines["max_materialize"] = int(options["throttle"])
+        lines |= flavour_lines(request, options)
+        lines["notification"] = "Never"
+        return layered(lines, site.directives)
+
+    def _merge_lines(self, batch: Batch, step: BatchStep) -> Lines:
+        site = batch.campaign.site
+        options = self.check_options(site.options)
+        request = merge_request(step, options)
+        lines: Lines = {
+            **common_lines(batch, request, options),
+            "max_retries": 1,
+            "retry_until": "member(ExitCode, {1, 2, 3, 5})",
+            "request_memory": request.mebibytes,
+            **flavour_lines(request, options),
+        }
+        mail = batch.campaign.notify.get("mail")
+        # a merge that fails ends the DAG: then it is the one that writes
+        lines["notification"] = ("Complete" if step.last else "Error") if mail else "Never"
+        if mail:
+            lines["notify_user"] = str(condor(mail))
+        kept = {key: value for key, value in site.directives.items() if not _COMPUTE_ONLY.fullmatch(key)}
+        return layered(layered(lines, kept), merge_directives(options))
+
+    def _dag_values(self, batch: Batch, submissions: Sequence[Submission]) -> dict[str, Any]:
+        nodes = [sub for sub in submissions if sub.within == DAG]
+        return {
+            "campaign": batch.campaign.name,
+            "attempt": batch.attempt,
+            "nodes": nodes,
+            "edges": [(before, node.name) for node in nodes for before in node.after],
+            "dagman": bool(batch.campaign.site.options.get("dagman")),
+            "tag": job_tag(batch, DAG),
+        }

@@ -1,0 +1,73 @@
+"""Lines of HTCondor submit files: what a job asks for, and what a site changes.
+
+What lives here: resources, growth of the memory request, named queues of fixed length. What does not:
+the jobs and their chain (htcondor.py), the text of files (templates/htcondor).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hpcml.errors import UsageError
+from hpcml.jobfile import parse_memory
+from hpcml.schedulers.base import Batch
+from hpcml.schedulers.jobscript import Request
+from hpcml.templating import classad, condor
+
+Lines = dict[str, str | int | bool | None]
+
+# hold code of a job that used more memory (or disk) than it had asked for
+OUT_OF_RESOURCES = 34
+_STARTS_FOR_MEMORY = 4
+_OURS = ("arguments", "checkpoint_exit_code", "error", "executable", "log", "output", "queue")
+
+
+def common_lines(batch: Batch, request: Request, options: Mapping[str, Any]) -> Lines:
+    return {
+        "batch_name": str(condor(batch.campaign.name)),
+        "request_cpus": request.ranks * request.cpus,
+        "request_memory": request.mebibytes,
+        "request_disk": f"{-(-parse_memory(options['disk']) // 1024)}KB",
+        "should_transfer_files": "NO",
+    }
+
+
+def memory_lines(request: Request, options: Mapping[str, Any]) -> Lines:
+    """Where the site names a ceiling, a job held for memory comes back with half as much again."""
+    if options["memory_ceiling"] is None:
+        return {}
+    first, most = request.mebibytes, parse_memory(options["memory_ceiling"]) // 2**20
+    held_for_memory = f"(HoldReasonCode =?= {OUT_OF_RESOURCES})"
+    given = f"ifThenElse(isUndefined(MemoryProvisioned), {first}, MemoryProvisioned)"
+    more = f"min({{{most}, {given} * 3 / 2}})"
+    return {
+        "request_memory": (
+            f"ifThenElse(LastHoldReasonCode =?= {OUT_OF_RESOURCES}, {more}, {first})"
+        ),
+        "periodic_release": (
+            f"{held_for_memory} && (NumJobStarts < {_STARTS_FOR_MEMORY}) && ({given} < {most})"
+        ),
+    }
+
+
+def flavour_lines(request: Request, options: Mapping[str, Any]) -> Lines:
+    """The shortest queue that is long enough, at sites that have named queues of fixed length."""
+    flavours: Mapping[str, int] = options["flavours"]
+    if not flavours:
+        return {}
+    for flavour, seconds in sorted(flavours.items(), key=lambda item: item[1]):
+        if request.walltime <= seconds:
+            return {"+JobFlavour": str(classad(flavour))}
+    longest = max(flavours, key=lambda item: flavours[item])
+    raise UsageError(
+        f"a wall time of {request.walltime} s is over the longest queue, {longest} ({flavours[longest]} s)",
+        "use a shorter resources.walltime: what is done is kept, and `hpcml resume` does the rest",
+    )
+
+
+def layered(lines: Lines, site: Mapping[str, str | int | bool | None]) -> Lines:
+    for key in site:
+        if key.lower() in _OURS:
+            raise UsageError(f"a site cannot set the submit command {key!r}", "hpcml finds its jobs by it")
+    return {key: value for key, value in {**lines, **site}.items() if value is not None}

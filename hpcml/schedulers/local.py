@@ -1,0 +1,72 @@
+"""This machine as a scheduler: one script that computes all shards one after the other, then merges.
+
+What lives here: the same interface as for a cluster, so that a campaign can be tried where there is none.
+What does not: `hpcml run`, which needs no script (commands/run.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hpcml.errors import UsageError
+from hpcml.schedulers.base import Batch, File, JobRecord, JobRef, Reply, Scheduler, Submission, refused
+from hpcml.schedulers.jobscript import COMMON_OPTIONS, merge_values, rank_values
+from hpcml.states import JobState
+
+
+class Local(Scheduler):
+    name: ClassVar[str] = "local"
+    options: ClassVar[Mapping[str, Any]] = COMMON_OPTIONS
+
+    def files(self, batch: Batch) -> list[File]:
+        options = self.check_options(batch.campaign.site.options)
+        found = []
+        for step in batch.steps:
+            place = step.plan.name
+            merge = merge_values(batch, step, options)
+            found.append(File(f"{place}/merge.sh", "common/merge.sh", merge, executable=True))
+            if step.shards:
+                rank = rank_values(batch, step, options)
+                found.append(File(f"{place}/rank.sh", "common/rank.sh", rank, executable=True))
+        values = {
+            "campaign": batch.campaign.name,
+            "attempt": batch.attempt,
+            "steps": [{"folder": step.folder, "shards": step.shards} for step in batch.steps],
+        }
+        return [*found, File("run.sh", "common/run.sh", values, executable=True)]
+
+    def submissions(self, batch: Batch) -> tuple[Submission, ...]:
+        return (Submission("run", "run", "", "run.sh"),)
+
+    def submit_command(self, path: Path, *, after: Sequence[str] = ()) -> list[str]:
+        if after:
+            raise UsageError("nothing waits on this machine: run.sh does all in order")
+        # in a session of its own, so that it lives on when the terminal is closed
+        script = 'setsid nohup /bin/bash "$1" </dev/null >"$1.log" 2>&1 & echo $!'
+        return ["/bin/bash", "-c", script, "bash", str(path)]
+
+    def parse_submit(self, reply: Reply) -> str:
+        if reply.code or not reply.stdout.strip().isdigit():
+            raise refused("the script did not start", reply)
+        return reply.stdout.strip()
+
+    def query_command(self, jobs: Sequence[str]) -> list[str]:
+        return ["ps", "-o", "pid=,args=", "-p", ",".join(jobs)]
+
+    def parse_query(self, reply: Reply) -> dict[JobRef, JobRecord]:
+        # ps fails when none of the processes lives; a number may have gone to another program since
+        pairs = [line.split(None, 1) for line in reply.stdout.splitlines()]
+        ours = [pair[0] for pair in pairs if len(pair) == 2 and "run.sh" in pair[1]]
+        return {JobRef(pid): JobRecord(JobState.RUNNING) for pid in ours}
+
+    def cancel_command(self, refs: Sequence[JobRef]) -> list[str]:
+        # the process group: the script, and the ranks of the shard at work
+        return ["kill", "-TERM", "--", *sorted({f"-{ref.job}" for ref in refs})]
+
+    def log_name(self, ref: JobRef, *, merge: bool = False) -> str:
+        return "run.sh.log"
+
+    def index_of(self, shard: int, submission: Submission) -> int:
+        return -1

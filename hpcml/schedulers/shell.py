@@ -1,0 +1,118 @@
+"""The only module that runs a process: a scheduler's command, with a limit of time.
+
+What lives here: run (once), ask (again after passing troubles, for commands that only read or that
+may be repeated). What does not: which command, what its reply means (slurm.py, htcondor.py).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from hpcml.errors import SchedulerError
+from hpcml.schedulers.base import Reply
+
+# what busy or restarting controllers say; the call may be repeated, unless it submits something
+TRANSIENT = (
+    "socket timed out",
+    "unable to contact slurm controller",
+    "slurm controller is not responding",
+    "slurm temporarily unable",
+    "resource temporarily unavailable",
+    "connection refused",
+    "connection reset",
+    "zero bytes were transmitted or received",
+    "too many rpcs",
+    "failed to connect to schedd",
+    "failed to fetch ads",
+    "can't find address of",
+    "can't find address for",
+    "communication error",
+    "failed to end classad message",
+)
+DOWN_HINT = "is the scheduler up, and is this its login node? what is running is not lost; try again later"
+
+
+def run(command: Sequence[str], *, timeout: float = 60.0, input: str | None = None) -> Reply:
+    """Run `command` once. Its refusal is a Reply; its absence or silence is a SchedulerError."""
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # so that children of a wrapper end with it, below
+        )
+    except FileNotFoundError:
+        hint = "load the module that brings it, or choose another site"
+        raise SchedulerError(f"there is no command {command[0]} on this machine", hint) from None
+    except OSError as error:
+        raise SchedulerError(f"{command[0]} does not start: {error.strerror}") from error
+    try:
+        stdout, stderr = process.communicate(input, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        raise SchedulerError(f"{command[0]} did not answer within {timeout:g} s", DOWN_HINT) from None
+    except BaseException:
+        _end(process)
+        raise
+    return Reply(process.returncode, stdout, stderr)
+
+
+def ask(command: Sequence[str], *, timeout: float = 60.0, tries: int = 4, pause: float = 1.0) -> Reply:
+    """Run a command that may be repeated, again after passing troubles, at most `tries` times.
+
+    pause: seconds before the second try, doubled each time, with jitter so that many users of a
+    recovering controller do not return together. Never use it to submit: a lost reply is not a refusal.
+    """
+    for attempt in range(tries):
+        reply = run(command, timeout=timeout)
+        if not is_transient(reply):
+            return reply
+        if attempt + 1 < tries:
+            time.sleep(pause * 2**attempt * (0.5 + random.random()))
+    said = (reply.stderr.strip() or reply.stdout.strip()).splitlines()[-1]
+    raise SchedulerError(f"{command[0]} was asked {tries} times: {said}", DOWN_HINT)
+
+
+def is_transient(reply: Reply) -> bool:
+    words = (reply.stderr + reply.stdout[:2000]).lower() if reply.code else ""
+    return any(phrase in words for phrase in TRANSIENT)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Kill the command with its children, and do not wait for pipes that they hold open."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a long command in the background, its words appended to `log`; the caller waits for it.
+
+    It gets a session of its own, so that Ctrl-C reaches only us, and we tell the ranks ourselves.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        try:
+            return subprocess.Popen(
+                command,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            raise SchedulerError(f"there is no command {command[0]} on this machine") from None

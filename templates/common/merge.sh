@@ -1,0 +1,35 @@
+{% extends "common/job.sh" %}
+{% block header %}
+# hpcml: merge of step {{ step | comment }}, campaign {{ campaign | comment }}, attempt {{ attempt | number }}
+# By hand: bash merge.sh
+#
+# exit code  0  merged
+#            2  the job file or the command line is wrong
+#            3  units failed or are missing: `hpcml resume`, which merges again
+#            5  integrity: a part is corrupt or contradicts another
+printf 'hpcml: merge of step %s attempt %s on %s, %s\n' \
+    {{ step | sh }} {{ attempt | number }} "$(hostname)" "$(date '+%Y-%m-%d %H:%M:%S')"
+{% endblock %}
+{% block body %}
+
+{% block merge %}
+{{ python | sh_words }} -m hpcml merge {{ root | sh }} --step {{ step | sh }}
+code=$?
+{% endblock %}
+{% block notify %}
+{% if notify %}
+{% if last %}
+# the campaign has ended: one message
+{% else %}
+# HTCondor starts nothing after a merge that fails: the campaign ends here
+if [ "$code" != 0 ]; then
+{% endif %}
+HPCML_CAMPAIGN={{ campaign | sh }} HPCML_DIR={{ root | sh }} HPCML_EXIT_CODE=$code \
+    /bin/sh -c {{ notify | sh }} || printf 'hpcml: the notify command failed\n'
+{% if not last %}
+fi
+{% endif %}
+{% endif %}
+{% endblock %}
+exit "$code"
+{% endblock %}

@@ -1,0 +1,31 @@
+{% extends "common/rank.sh" %}
+{% block start %}
+# own: exit with the shard's code; merge: in a DAG, see `finish` below
+verdict=${2:-own}
+from_ad() { sed -n "s/^$1 = \([0-9][0-9]*\)$/\1/p" "${_CONDOR_JOB_AD:-/dev/null}" 2>/dev/null; }
+starts=$(from_ad NumJobStarts)
+completions=$(from_ad NumJobCompletions)
+# after exit code 85 HTCondor starts this again in the same scratch folder, and counts no start
+tally=${_CONDOR_SCRATCH_DIR:+$_CONDOR_SCRATCH_DIR/.hpcml-starts}
+if [ -n "$tally" ]; then echo >>"$tally"; fi
+restarts=$(( ${starts:-0} + $(wc -l 2>/dev/null <"${tally:-/dev/null}" || echo 0) - ${tally:+1} + 0 ))
+{% endblock %}
+{% block finish %}
+if [ "$code" = 85 ] && [ "$restarts" -ge {{ max_restarts | number }} ]; then
+    printf 'hpcml: restarted %s times already (max_restarts), not again by itself\n' "$restarts"
+    code=3
+fi
+if [ "$verdict" = merge ]; then
+    # DAGMan removes all other shards when one job of the node fails. So after its last try a shard says 0,
+    # and the merge, which looks at the parts, says what is missing.
+    case $code in
+    0|2|85) last=no ;;
+    {{ never_again[0] | number }}|{{ never_again[2] | number }}) last=yes ;;
+    *) if [ "${completions:-0}" -ge {{ max_retries | number }} ]; then last=yes; else last=no; fi ;;
+    esac
+    if [ "$last" = yes ]; then
+        printf 'hpcml: exit code %s becomes 0 for the DAG; the merge decides\n' "$code"
+        code=0
+    fi
+fi
+{% endblock %}
