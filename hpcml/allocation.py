@@ -104,7 +104,11 @@ def blas_kernel() -> str:
         return ""
     for path in sorted(set(re.findall(r"(/\S*openblas\S*\.so\S*)", maps))):
         library = ctypes.CDLL(path)
-        for symbol in ("scipy_openblas_get_corename64_", "scipy_openblas_get_corename", "openblas_get_corename"):
+        for symbol in (
+            "scipy_openblas_get_corename64_",
+            "scipy_openblas_get_corename",
+            "openblas_get_corename",
+        ):
             if hasattr(library, symbol):
                 function = getattr(library, symbol)
                 function.restype = ctypes.c_char_p

@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +27,23 @@ if TYPE_CHECKING:
 
 JOB = click.argument("job", type=click.Path(path_type=Path))
 DIR = click.argument("directory", type=click.Path(path_type=Path))
-SET = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the job file.")
+SET = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the job file."
+)
 SITE = click.option("--site", help="Where to run, instead of the job file's site.")
-PLACE = click.option("--dir", "place", type=click.Path(path_type=Path), help="Campaign directory [campaigns/NAME].")
+PLACE = click.option(
+    "--dir", "place", type=click.Path(path_type=Path), help="Campaign directory [campaigns/NAME]."
+)
 STEP = click.option("--step", "step_name", metavar="STEP", help="Only this step.")
 JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
-HASH = click.option("--hash", "hash_mode", type=click.Choice(["fast", "full"]), default="fast", show_default=True,
-                    help="Input digests: three MiB of each file, or all of it.")  # fmt: skip
+HASH = click.option(
+    "--hash",
+    "hash_mode",
+    type=click.Choice(["fast", "full"]),
+    default="fast",
+    show_default=True,
+    help="Input digests: three MiB of each file, or all of it.",
+)
 
 
 class _Group(click.Group):
@@ -106,7 +117,9 @@ def _chosen(opened: OpenCampaign, step_name: str | None) -> list[OpenStep]:
     return [opened.step(step_name)] if step_name else opened.steps
 
 
-def _resolve(job: Path, overrides: Sequence[str], site: str | None, *, check: bool, hash_mode: Any) -> Resolved:
+def _resolve(
+    job: Path, overrides: Sequence[str], site: str | None, *, check: bool, hash_mode: Any
+) -> Resolved:
     from hpcml.settings import resolve
 
     resolved, warnings = resolve(job, overrides=overrides, site=site, check_inputs=check, hash_mode=hash_mode)
@@ -184,7 +197,9 @@ def run(
     """Do all of a campaign on this machine: plan, compute, merge, report."""
     if job.is_dir():
         if overrides or site or place:
-            raise click.UsageError("--set, --site and --dir go with a job file, not with a campaign directory")
+            raise click.UsageError(
+                "--set, --site and --dir go with a job file, not with a campaign directory"
+            )
         opened = _open(job)
     else:
         opened = _open(_plan(job, overrides, site, place, hash_mode).root)
@@ -229,9 +244,13 @@ def resume(
 @DIR
 @click.option("--step", "step_name", required=True, metavar="STEP")
 @click.option("--shard", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--shards", type=click.IntRange(1), default=None, help="Shards the step is cut into [the job file's].")
+@click.option(
+    "--shards", type=click.IntRange(1), default=None, help="Shards the step is cut into [the job file's]."
+)
 @click.option("--attempt", type=click.IntRange(1), default=1, help="Units of this resume instead of all.")
-@click.option("--ranks", type=click.IntRange(1), default=None, help="World size to insist on [the launcher's].")
+@click.option(
+    "--ranks", type=click.IntRange(1), default=None, help="World size to insist on [the launcher's]."
+)
 def work(
     directory: Path, step_name: str, shard: int, shards: int | None, attempt: int, ranks: int | None
 ) -> int:
@@ -246,7 +265,9 @@ def work(
 @cli.command()
 @DIR
 @STEP
-@click.option("--allow-missing", is_flag=True, help="Write what is absent into the table instead of refusing.")
+@click.option(
+    "--allow-missing", is_flag=True, help="Write what is absent into the table instead of refusing."
+)
 @click.option("--on-conflict", type=click.Choice(["refuse", "first"]), default="refuse", show_default=True,
               help="Two different results of one unit: refuse, or keep the first file by name.")  # fmt: skip
 def merge(directory: Path, step_name: str | None, allow_missing: bool, on_conflict: Any) -> None:
@@ -258,9 +279,12 @@ def merge(directory: Path, step_name: str | None, allow_missing: bool, on_confli
     for step in _chosen(opened, step_name):
         with shown_progress() as progress:
             merged = merge_step(
-                opened, step, allow_missing=allow_missing, on_conflict=on_conflict,
-                progress=lambda done, total, name=step.name, show=progress: show.merging(name, done, total),
-            )  # fmt: skip
+                opened,
+                step,
+                allow_missing=allow_missing,
+                on_conflict=on_conflict,
+                progress=partial(progress.merging, step.name),
+            )
         for line in merged_lines(merged):
             print(line)
 
@@ -306,7 +330,9 @@ def _finite(value: Any) -> Any:
 @cli.command()
 @DIR
 @JSON
-@click.option("--set-aside", is_flag=True, help="Move damaged files away, so that resume computes them again.")
+@click.option(
+    "--set-aside", is_flag=True, help="Move damaged files away, so that resume computes them again."
+)
 def verify(directory: Path, as_json: bool, set_aside: bool) -> None:
     """Re-read everything, check every checksum, print a content digest a table."""
     from hpcml.commands.verify import verify as check
@@ -324,14 +350,17 @@ def verify(directory: Path, as_json: bool, set_aside: bool) -> None:
         print(f"hpcml: problem: {problem}", file=sys.stderr)
     if found.problems and not set_aside:
         raise IntegrityError(
-            found.problems[0], "`hpcml verify DIR --set-aside` moves damaged files away; then `hpcml resume DIR`"
+            found.problems[0],
+            "`hpcml verify DIR --set-aside` moves damaged files away; then `hpcml resume DIR`",
         )
 
 
 @cli.command()
 @DIR
 @STEP
-@click.option("--state", type=click.Choice(["all", "done", "missing", "failed"]), default="all", show_default=True)
+@click.option(
+    "--state", type=click.Choice(["all", "done", "missing", "failed"]), default="all", show_default=True
+)
 @JSON
 def units(directory: Path, step_name: str | None, state: str, as_json: bool) -> None:
     """List units, with their state."""

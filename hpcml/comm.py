@@ -129,7 +129,8 @@ def connect(expected: int, launched: int) -> Comm:
     wanted = expected or launched
     if world.size != wanted:
         raise UsageError(
-            f"{wanted} ranks were started but MPI says {world.size}: the launcher is of another MPI than mpi4py's",
+            f"{wanted} ranks were started but MPI says {world.size}:"
+            " the launcher is of another MPI than mpi4py's",
             "use the mpiexec of the environment that holds mpi4py, or srun --mpi=pmix",
         )
     return world

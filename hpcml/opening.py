@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from hpcml import registry
 from hpcml.campaign import Campaign, StepInput, StepPlan
 from hpcml.errors import InputChanged, PlanConflict, UsageError, nearest
-from hpcml.store import manifest, units
+from hpcml.store import manifest
+from hpcml.store import units as unit_lists
 from hpcml.store.layout import Layout, StepLayout
 from hpcml.store.ledger import Ledger, scan
 from hpcml.store.parts import Identity
@@ -79,7 +80,7 @@ class OpenStep:
     def __init__(self, opened: OpenCampaign, plan: StepPlan) -> None:
         self.opened, self.plan = opened, plan
         self.layout: StepLayout = opened.layout.step(plan.name)
-        self._units: units.UnitList | None = None
+        self._units: unit_lists.UnitList | None = None
 
     @property
     def name(self) -> str:
@@ -124,7 +125,8 @@ class OpenStep:
             table = other_campaign(one.campaign)
             if one.digest and table_digest(table) != one.digest:
                 raise InputChanged(
-                    f"input {name!r} of step {self.name!r}: the table of {one.campaign} has changed since it was planned",
+                    f"input {name!r} of step {self.name!r}: the table of {one.campaign} has changed"
+                    " since it was planned",
                     "plan a new campaign from it",
                 )
             return table
@@ -146,12 +148,12 @@ class OpenStep:
         listing = self.workload_class().listing
         return manifest.fingerprint(self.opened.campaign, self.plan, self.input_digests(), listing)
 
-    def units(self) -> units.UnitList:
+    def units(self) -> unit_lists.UnitList:
         if self._units is None:
             if not self.layout.units.is_file():
                 waits = ", ".join(self.earlier_steps())
                 raise units_not_listed(self.name, waits)
-            self._units = units.read_units(self.layout.units)
+            self._units = unit_lists.read_units(self.layout.units)
         return self._units
 
     def identity(self) -> Identity:
@@ -176,9 +178,9 @@ class OpenStep:
             return False
         fingerprint, made_from = self.fingerprint()
         wanted = self._listing_digest()
-        before: units.UnitList | None = None
+        before: unit_lists.UnitList | None = None
         if self.listed():
-            before = units.read_units(self.layout.units)
+            before = unit_lists.read_units(self.layout.units)
             if before.fingerprint != fingerprint:
                 self._refuse_if_computed(before, made_from)
                 before = None
@@ -193,13 +195,10 @@ class OpenStep:
                 "make it two steps instead of a sweep",
             )
         inputs = self.inputs()
-        listed, combination = units.list_units(
-            [
-                (swept, instance.units(inputs))
-                for swept, instance in zip(combinations, instances, strict=True)
-            ]
+        listed, combination = unit_lists.list_units(
+            [(swept, instance.units(inputs)) for swept, instance in zip(combinations, instances, strict=True)]
         )
-        units.write_units(
+        unit_lists.write_units(
             self.layout.units,
             listed,
             combination,
@@ -218,7 +217,7 @@ class OpenStep:
         text = json.dumps([chosen, {name: list(values) for name, values in self.plan.sweep.items()}])
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
-    def _refuse_if_computed(self, before: units.UnitList, made_from: Mapping[str, Any]) -> None:
+    def _refuse_if_computed(self, before: unit_lists.UnitList, made_from: Mapping[str, Any]) -> None:
         ledger = scan(self.layout, len(before), Identity(self.opened.campaign.identity, before.fingerprint))
         done = int(ledger.done.sum())
         if not done:

@@ -17,7 +17,18 @@ from typing import Any
 from hpcml.campaign import Campaign, StepPlan
 from hpcml.seeds import STREAM_VERSION
 
-PACKAGES = ("hpcml", "numpy", "h5py", "scipy", "pandas", "scikit-learn", "fastjet", "tsfresh", "mpi4py", "numba")
+PACKAGES = (
+    "hpcml",
+    "numpy",
+    "h5py",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "fastjet",
+    "tsfresh",
+    "mpi4py",
+    "numba",
+)
 
 
 def versions() -> dict[str, str]:
@@ -57,7 +68,8 @@ def provenance(
 ) -> dict[str, str]:
     """Texts for /provenance of a table. sources: what the parts say of their ranks."""
     ranks = {
-        (str(one.get("host")), str(one.get("cpu")), str(one.get("kernel")), str(one.get("job"))) for one in sources
+        (str(one.get("host")), str(one.get("cpu")), str(one.get("kernel")), str(one.get("job")))
+        for one in sources
     }
     machines = [dict(zip(("host", "cpu", "kernel", "job"), one, strict=True)) for one in sorted(ranks)]
     return {

@@ -69,7 +69,9 @@ def merge(
             damaged_logs[0], "`hpcml verify DIR --set-aside` keeps what is whole of it; then `hpcml resume`"
         )
     missing = ledger.missing
-    in_logs = np.unique(np.concatenate([np.empty(0, np.int64), *(np.asarray(log.ids) for log in ledger.logs)]))
+    in_logs = np.unique(
+        np.concatenate([np.empty(0, np.int64), *(np.asarray(log.ids) for log in ledger.logs)])
+    )
     sealed = np.zeros(len(units), bool)
     for header in ledger.parts:
         sealed[header.ids] = True
@@ -100,9 +102,15 @@ def _summarise(step: OpenStep) -> None:
     found = step.instance(step.combinations()[0]).summarise({step.name: step.table()})
     if not found:
         return
-    arrays = {name: np.asarray(value.encode() if isinstance(value, str) else value) for name, value in found.items()}
+    arrays = {
+        name: np.asarray(value.encode() if isinstance(value, str) else value) for name, value in found.items()
+    }
     write_sealed(
-        step.layout.summary, arrays, ids=np.empty(0, np.int64), identity=step.identity(), about={"step": step.name}
+        step.layout.summary,
+        arrays,
+        ids=np.empty(0, np.int64),
+        identity=step.identity(),
+        about={"step": step.name},
     )
 
 
@@ -176,13 +184,17 @@ def _small_datasets(
         datasets[f"units/{name}"] = column[order]
     if len(missing):
         datasets["missing/key"] = units.keys[missing]
-        datasets["missing/reason"] = np.array([reasons[number].encode()[:400] for number in missing.tolist()], "S")
+        datasets["missing/reason"] = np.array(
+            [reasons[number].encode()[:400] for number in missing.tolist()], "S"
+        )
     if sources.conflicts:
         datasets["conflicts/key"] = units.keys[[one.number for one in sources.conflicts]]
         datasets["conflicts/kept"] = np.array([one.kept.name.encode() for one in sources.conflicts], "S")
         datasets["conflicts/other"] = np.array([one.other.name.encode() for one in sources.conflicts], "S")
     if any(not table.materialise for table in units.schema.tables):
-        datasets["parts/name"] = np.array([reader.path.name.encode() for reader in sources.readers] or [b"-"], "S")
+        datasets["parts/name"] = np.array(
+            [reader.path.name.encode() for reader in sources.readers] or [b"-"], "S"
+        )
     return datasets
 
 
@@ -220,8 +232,8 @@ def _conflict_error(sources: Sources, units: UnitList) -> IntegrityError:
     first = sources.conflicts[0]
     names = ", ".join(units.key(one.number) for one in sources.conflicts[:5])
     return IntegrityError(
-        f"{len(sources.conflicts)} unit(s) have two different results: {names}; {first.kept} and {first.other},"
-        f" {first.explanation}",
+        f"{len(sources.conflicts)} unit(s) have two different results: {names};"
+        f" {first.kept} and {first.other}, {first.explanation}",
         "equal seeds must give equal results: does the workload depend on rank, time or machine?"
         " `--on-conflict first` keeps the first file by name and lists the conflict in the table",
     )
@@ -249,5 +261,12 @@ def _already(step: OpenStep, source_digest: str) -> Merged | None:
     if about["sources"] != source_digest:
         return None
     return Merged(
-        step.name, False, about["units"], about["missing"], about["doubled"], about["conflicts"], table.digests, []
+        step.name,
+        False,
+        about["units"],
+        about["missing"],
+        about["doubled"],
+        about["conflicts"],
+        table.digests,
+        [],
     )

@@ -68,9 +68,7 @@ def _refuse_foreign_folder(root: Path) -> None:
     if root.is_file():
         raise UsageError(f"{root} is a file", "give a directory with --dir")
     if root.is_dir() and any(root.iterdir()):
-        raise UsageError(
-            f"{root} is not empty and is no campaign directory", "give another one with --dir"
-        )
+        raise UsageError(f"{root} is not empty and is no campaign directory", "give another one with --dir")
 
 
 def _with_other_campaigns(campaign: Campaign, root: Path) -> Campaign:
@@ -95,7 +93,9 @@ def _comparable(campaign: Campaign, step: StepPlan, listing: frozenset[str]) -> 
     An input file is the same when its content is, wherever it lies now.
     """
     inputs = {
-        name: [f"{file.size} B, {file.digest}" for file in one.files] or one.step or f"{one.campaign} {one.digest}"
+        name: [f"{file.size} B, {file.digest}" for file in one.files]
+        or one.step
+        or f"{one.campaign} {one.digest}"
         for name, one in step.inputs.items()
     }
     return {

@@ -98,7 +98,8 @@ def run(opened: OpenCampaign, effort: Effort, progress: Progress) -> list[Merged
 def _step(step: OpenStep, effort: Effort, progress: Progress) -> Merged:
     if not step.ensure_listed():
         raise Incomplete(
-            f"step {step.name!r} waits for {', '.join(step.earlier_steps())}", "`hpcml resume DIR` computes it"
+            f"step {step.name!r} waits for {', '.join(step.earlier_steps())}",
+            "`hpcml resume DIR` computes it",
         )
     units = step.units()
     ledger = step.ledger()
@@ -181,7 +182,8 @@ def _shard(step: OpenStep, shard: int, attempt: int, effort: Effort, progress: P
     code = process.returncode
     if stopping.asked and code != EXIT_DONE:
         raise Interrupted(
-            f"stopped in step {step.name!r}; what was done is kept", f"`hpcml resume {step.opened.root}` goes on"
+            f"stopped in step {step.name!r}; what was done is kept",
+            f"`hpcml resume {step.opened.root}` goes on",
         )
     return code
 
@@ -228,6 +230,6 @@ def _shard_error(step: OpenStep, shard: int, attempt: int, code: int) -> HpcmlEr
     text = f"step {step.name!r}, shard {shard} ended with code {code}: {last}"
     if code == EXIT_INTERRUPTED:
         return Interrupted(text, f"`hpcml resume {step.opened.root}` goes on")
-    error = HpcmlError(text, f"{hint or 'all it printed'}: {path}" if not hint else hint)
+    error = HpcmlError(text, hint or f"all it printed is in {path}")
     error.exit_code = code if code in (2, 3, 5) else EXIT_INCOMPLETE if code < 0 or code > 128 else 1
     return error

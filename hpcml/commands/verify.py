@@ -136,8 +136,7 @@ def _check_table(step: OpenStep, found: Verified, damaged: list[Path]) -> None:
 def content_digest(table: StepTable, name: str) -> str:
     """The content digest of a table from the values in it (see store/merging.py)."""
     schema = table.schema.table(name)
-    keys = np.array([key.encode() for key in table.keys()], "S")
-    digest = ContentDigest(schema, keys)
+    digest = ContentDigest(schema, table.key_bytes())
     if schema.kind == "rows":
         digest.rows(table.index(name)[:, 1])
     for one in schema.fields:
@@ -145,7 +144,7 @@ def content_digest(table: StepTable, name: str) -> str:
         content = xxhash.xxh3_128()
         step = max(1, ROWS_AT_ONCE // one.dtype.itemsize)
         for start in range(0, len(column), step):
-            content.update(np.ascontiguousarray(column[start : start + step]).view(np.uint8))
+            content.update(np.ascontiguousarray(column[start : start + step]).view(np.uint8).data)
         digest.column(content.digest())
     return digest.hexdigest()
 

@@ -160,7 +160,8 @@ def _agenda(task: Task, step: OpenStep) -> Agenda:
     fingerprint, _ = step.fingerprint()
     if fingerprint != units.fingerprint:
         raise PlanConflict(
-            f"the inputs of step {step.name!r} have changed since its units were listed", "run `hpcml plan` again"
+            f"the inputs of step {step.name!r} have changed since its units were listed",
+            "run `hpcml plan` again",
         )
     for problem in seal_left_logs(step.layout, units.keys, units.schema, identity):
         log.warning("%s; left where it is, its units count as missing", problem)
@@ -319,4 +320,10 @@ class _Rank:
         if self.comm.rank == 0 and now - self._said >= PROGRESS_SECONDS:
             self._said = now
             drawn = min(self.queue.drawn(), len(self.numbers))
-            log.info("%s: shard %d: %d of %d units begun", self.task.step, self.task.shard, drawn, len(self.numbers))
+            log.info(
+                "%s: shard %d: %d of %d units begun",
+                self.task.step,
+                self.task.shard,
+                drawn,
+                len(self.numbers),
+            )

@@ -32,7 +32,17 @@ def sha256(path: Path) -> str:
 class UnitContext:
     """One object per rank, set anew for each unit by `begin`."""
 
-    __slots__ = ("_artifacts", "_externals", "_lock", "_names", "_pending", "_workspace", "seed", "step", "unit")
+    __slots__ = (
+        "_artifacts",
+        "_externals",
+        "_lock",
+        "_names",
+        "_pending",
+        "_workspace",
+        "seed",
+        "step",
+        "unit",
+    )
 
     def __init__(self, step: StepLayout, seed: int, artifacts: tuple[str, ...]) -> None:
         self.step = step
@@ -54,7 +64,8 @@ class UnitContext:
     def artifact(self, name: str) -> Path:
         if name not in self._names:
             raise ValueError(
-                f"{name!r} is not one of the workload's artifacts {self._names}. {nearest(name, list(self._names))}"
+                f"{name!r} is not one of the workload's artifacts {self._names}."
+                f" {nearest(name, list(self._names))}"
             )
         self.step.artifacts.mkdir(parents=True, exist_ok=True)
         path = self._artifacts.get(name)
@@ -116,7 +127,9 @@ class UnitContext:
     def _keep(self, path: Path) -> tuple[str, int]:
         """Give a finished artifact its name by content, durably; (digest, bytes)."""
         if not path.is_file():
-            raise FileNotFoundError(f"ctx.artifact() was asked for {path.name.split('.')[1]!r} but it was not written")
+            raise FileNotFoundError(
+                f"ctx.artifact() was asked for {path.name.split('.')[1]!r} but it was not written"
+            )
         digest, size = sha256(path), path.stat().st_size
         place = self.step.artifact(digest)
         with storage_errors(place):

@@ -38,9 +38,7 @@ class Journal:
 
 def read_journal(folder: Path, *events: str) -> list[dict[str, Any]]:
     """All words of all writers in order of time; only `events` if given. A torn last line is skipped."""
-    found = [
-        word for path in sorted(folder.glob("*.jsonl")) for word in _lines(path, tuple(events))
-    ]
+    found = [word for path in sorted(folder.glob("*.jsonl")) for word in _lines(path, tuple(events))]
     found.sort(key=lambda word: float(word["time"]))
     return found
 

@@ -1,23 +1,23 @@
 """Every file name of a campaign directory, and nothing else.
 
-    DIR/
-      campaign.json                 the plan in force
-      plans/campaign-0001.json      every plan as it was made (exclusive: two plans at once, one wins)
-      journal/<writer>.jsonl        what was tried
-      output/<step>.s<shard>.a<attempt>.log   what ranks print, when `run` or `resume` starts them
-      lock                          held by the `run` or `resume` that is at work here
-      submit/                       rendered scheduler files
-      report/                       plots for people
-      steps/<step>/
-        units.h5                    unit list, written by plan or by the merge that completes the inputs
-        parts/<first>-<last>-<n>.s<shard>.r<rank>.<token>.h5    immutable results
-        logs/s<shard>.r<rank>.<token>.wal                       results since the last part
-        artifacts/<2 hex>/<digest>  files kept beside the rows
-        workspaces/<key hash>/      scratch of running units
-        attempts/attempt-0002.json  what a resume set out to do: units and shards
-        set-aside/                  damaged files, moved out of the way by `hpcml verify --set-aside`
-        table.h5                    the merged result
-        summary.h5                  small results of the workload, from the merged table
+DIR/
+  campaign.json                 the plan in force
+  plans/campaign-0001.json      every plan as it was made (exclusive: two plans at once, one wins)
+  journal/<writer>.jsonl        what was tried
+  output/<step>.s<shard>.a<attempt>.log   what ranks print, when `run` or `resume` starts them
+  lock                          held by the `run` or `resume` that is at work here
+  submit/                       rendered scheduler files
+  report/                       plots for people
+  steps/<step>/
+    units.h5                    unit list, written by plan or by the merge that completes the inputs
+    parts/<first>-<last>-<n>.s<shard>.r<rank>.<token>.h5    immutable results
+    logs/s<shard>.r<rank>.<token>.wal                       results since the last part
+    artifacts/<2 hex>/<digest>  files kept beside the rows
+    workspaces/<key hash>/      scratch of running units
+    attempts/attempt-0002.json  what a resume set out to do: units and shards
+    set-aside/                  damaged files, moved out of the way by `hpcml verify --set-aside`
+    table.h5                    the merged result
+    summary.h5                  small results of the workload, from the merged table
 """
 
 from __future__ import annotations

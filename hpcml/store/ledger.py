@@ -56,11 +56,12 @@ class Ledger:
     def refuse_damage(self) -> None:
         """IntegrityError when a file is damaged or belongs to another campaign or fingerprint."""
         if self.damaged:
-            path, why = self.damaged[0]
+            _, why = self.damaged[0]
             more = f" (and {len(self.damaged) - 1} more)" if len(self.damaged) > 1 else ""
             raise IntegrityError(
                 f"{why}{more}",
-                "`hpcml verify DIR --set-aside` moves damaged files away; `hpcml resume` computes their units",
+                "`hpcml verify DIR --set-aside` moves damaged files away;"
+                " `hpcml resume` computes their units",
             )
         if self.foreign:
             names = ", ".join(str(path) for path in self.foreign[:3])

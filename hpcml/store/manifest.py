@@ -48,7 +48,9 @@ def _parse(text: str, path: Path) -> Campaign:
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, UsageError):
             raise
-        raise IntegrityError(f"{path} is damaged: {error!r}", f"copies are in {path.parent / 'plans'}") from error
+        raise IntegrityError(
+            f"{path} is damaged: {error!r}", f"copies are in {path.parent / 'plans'}"
+        ) from error
     if raw.get("digest") != _digest(raw["campaign"]):
         raise IntegrityError(
             f"{path} was edited or damaged: its digest does not match",
@@ -70,15 +72,13 @@ def write_campaign(root: Path, campaign: Campaign) -> None:
     text = json.dumps({"format": FORMAT, "digest": _digest(plain), "campaign": plain}, indent=1) + "\n"
     path = layout.plan(campaign.revision)
     if not create_once(path, text) and path.read_text(encoding="utf-8") != text:
-        raise PlanConflict(
-            f"{path} was written by another plan at the same time", "run `hpcml plan` again"
-        )
+        raise PlanConflict(f"{path} was written by another plan at the same time", "run `hpcml plan` again")
     write_text(layout.campaign, text)
 
 
-def fingerprint(campaign: Campaign, step: StepPlan, inputs: Mapping[str, str], listing: frozenset[str]) -> tuple[
-    str, dict[str, Any]
-]:
+def fingerprint(
+    campaign: Campaign, step: StepPlan, inputs: Mapping[str, str], listing: frozenset[str]
+) -> tuple[str, dict[str, Any]]:
     """(32 hex digits, what was hashed) of all that can change a step's results.
 
     inputs: content digest of each input. listing: parameters that only decide which units exist;
@@ -90,7 +90,9 @@ def fingerprint(campaign: Campaign, step: StepPlan, inputs: Mapping[str, str], l
         "step": step.name,
         "workload": step.workload,
         "version": step.version,
-        "parameters": {name: step.parameters[name] for name in sorted(step.parameters) if name not in listing},
+        "parameters": {
+            name: step.parameters[name] for name in sorted(step.parameters) if name not in listing
+        },
         "inputs": dict(sorted(inputs.items())),
     }
     text = json.dumps(made_from, sort_keys=True, separators=(",", ":"))

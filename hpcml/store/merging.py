@@ -101,17 +101,24 @@ def _compare(
         unit = int(ids[place])
         before = int(sources.owner[unit])
         sources.doubled += 1
-        if not _equal(sources, before, unit, number, {name: pairs[place] for name, pairs in index.items()}, schema):
+        if not _equal(
+            sources, before, unit, number, {name: pairs[place] for name, pairs in index.items()}, schema
+        ):
             mine, other = sources.readers[before], sources.readers[number]
             words = " and ".join(
-                f"{reader.about.get('host', '?')} ({reader.about.get('cpu', '?')}, {reader.about.get('kernel', '?')})"
+                "{host} ({cpu}, {kernel})".format(**{"host": "?", "cpu": "?", "kernel": "?", **reader.about})
                 for reader in (mine, other)
             )
             sources.conflicts.append(Conflict(unit, mine.path, other.path, f"computed on {words}"))
 
 
 def _equal(
-    sources: Sources, before: int, unit: int, number: int, place: Mapping[str, NDArray[np.int64]], schema: Schema
+    sources: Sources,
+    before: int,
+    unit: int,
+    number: int,
+    place: Mapping[str, NDArray[np.int64]],
+    schema: Schema,
 ) -> bool:
     for table in schema.tables:
         first, rows = (int(value) for value in place[table.name])
@@ -185,4 +192,3 @@ class ContentDigest:
 
     def hexdigest(self) -> str:
         return self._digest.hexdigest()
-

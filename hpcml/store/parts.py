@@ -63,7 +63,8 @@ def row_numbers(counts: NDArray[Any], order: NDArray[Any]) -> NDArray[np.int64]:
     chosen = counts[order].astype(np.int64)
     ends = np.cumsum(chosen)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total, dtype=np.int64) + np.repeat(starts[order] - (ends - chosen), chosen)
+    numbers: NDArray[np.int64] = np.arange(total, dtype=np.int64) + np.repeat(starts[order] - (ends - chosen), chosen)
+    return numbers
 
 
 def first_and_rows(counts: NDArray[Any]) -> NDArray[np.uint64]:

@@ -82,7 +82,8 @@ class _TableBuffer:
                 if rows != len(array):
                     if rows >= 0:
                         raise WrongResult(
-                            f"table {self.name!r}: column {column.name!r} has {len(array)} rows, others {rows}"
+                            f"table {self.name!r}: column {column.name!r} has {len(array)} rows,"
+                            f" others {rows}"
                         )
                     rows = len(array)
             end = used + rows
@@ -264,3 +265,15 @@ def seal_left_logs(
         finally:
             os.close(handle)
     return problems
+
+
+def collect_result(schema: Schema, result: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """One unit's result as it would be recorded, {table: {column: array}}; WrongResult if it does not fit."""
+    collected: dict[str, dict[str, Any]] = {}
+    for table in schema.tables:
+        buffer = _TableBuffer(table)
+        if table.name not in result:
+            raise WrongResult(f"no table {table.name!r} was returned")
+        buffer.add(result[table.name])
+        collected[table.name] = {column.name: column.array[: buffer.used].copy() for column in buffer.columns}
+    return collected

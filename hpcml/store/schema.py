@@ -142,5 +142,3 @@ def _table(workload: str, table: Table) -> TableSchema:
     if len({one.name for one in fields}) != len(fields):
         raise UsageError(f"{where}: two columns of one name")
     return TableSchema(table.name, table.kind, table.materialise, tuple(fields))
-
-

@@ -61,7 +61,8 @@ def ids_of(runs: NDArray[Any]) -> NDArray[np.int64]:
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
     offsets = np.repeat(runs["first"].astype(np.int64) - (ends - counts), counts)
-    return np.arange(total, dtype=np.int64) + offsets
+    numbers: NDArray[np.int64] = np.arange(total, dtype=np.int64) + offsets
+    return numbers
 
 
 @dataclass(frozen=True, slots=True)

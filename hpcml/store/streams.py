@@ -83,7 +83,7 @@ def windows(readers: OpenReaders, runs: Runs, table: str, field: Field) -> Itera
         end = min(begin + size, runs.rows)
         window = buffer[: (end - begin) * width]
         _fill(window, readers, runs, begin, end, f"{table}/{field.name}", field)
-        yield memoryview(window)
+        yield window.data
 
 
 def _window_rows(runs: Runs, width: int) -> int:
@@ -140,7 +140,7 @@ def _copy(
     width: int,
 ) -> None:
     """Copy byte ranges of one part, ascending in the file, to their places in the window."""
-    view = memoryview(window)
+    view = window.data
     breaks = np.flatnonzero((where[1:] - (where[:-1] + length[:-1])) > GAP) + 1
     for group in np.split(np.arange(len(where)), breaks):
         first, last = group[0], group[-1]
@@ -149,7 +149,7 @@ def _copy(
             continue
         start = int(where[first])
         span = np.empty(int(where[last] + length[last]) - start, np.uint8)
-        read_checked(reader, start, memoryview(span))
+        read_checked(reader, start, span.data)
         offset = where[group] - start
         if length[group].mean() >= 2048:
             for at, to, size in zip(
@@ -157,7 +157,10 @@ def _copy(
             ):
                 window[to : to + size] = span[at : at + size]
         else:
-            rows_from, rows_to = _rows(offset, length[group], width), _rows(place[group], length[group], width)
+            rows_from, rows_to = (
+                _rows(offset, length[group], width),
+                _rows(place[group], length[group], width),
+            )
             window.view(f"V{width}")[rows_to] = span.view(f"V{width}")[rows_from]
 
 
@@ -165,4 +168,5 @@ def _rows(begin: NDArray[np.int64], length: NDArray[np.int64], width: int) -> ND
     """Row numbers of byte ranges that start at multiples of the row width."""
     counts = length // width
     ends = np.cumsum(counts)
-    return np.arange(int(ends[-1]), dtype=np.int64) + np.repeat(begin // width - (ends - counts), counts)
+    numbers: NDArray[np.int64] = np.arange(int(ends[-1]), dtype=np.int64) + np.repeat(begin // width - (ends - counts), counts)
+    return numbers

@@ -55,8 +55,11 @@ class StepTable:
     def columns(self, table: str = "") -> list[str]:
         return [field.name for field in self.schema.table(self._table(table)).fields]
 
+    def key_bytes(self) -> NDArray[np.bytes_]:
+        return self._file.array("units/key")
+
     def keys(self) -> Sequence[str]:
-        return [key.decode() for key in self._file.array("units/key").tolist()]
+        return [key.decode() for key in self.key_bytes().tolist()]
 
     def payload(self, name: str) -> NDArray[Any]:
         known = [item.partition("/")[2] for item in self._file.names() if item.startswith("units/")]
@@ -161,7 +164,8 @@ class StepTable:
             path = self.layout.parts / name
             if not path.is_file():
                 raise IntegrityError(
-                    f"table {table!r} is kept in parts, and {path} is gone", "`hpcml resume` computes it again"
+                    f"table {table!r} is kept in parts, and {path} is gone",
+                    "`hpcml resume` computes it again",
                 )
             readers.append(SealedReader(path))
         origin = self._file.array(f"origin/{table}")

@@ -104,7 +104,7 @@ class LogWriter:
     def taken(self) -> bool:
         """True when another worker has sealed and removed this log (a file system without locks)."""
         try:
-            return os.stat(self.path).st_ino != os.fstat(self.handle).st_ino
+            return self.path.stat().st_ino != os.fstat(self.handle).st_ino
         except FileNotFoundError:
             return True
 
