@@ -36,7 +36,21 @@ _make_venv() {
         die "pip could not install itself into $1 (pip 22.3 or later needed): apt-get install python3-venv"
 }
 
-# Everything under the lock: $1 venv, $2 extras, $3 stamp, $4 key.
+# Is $1 whole, and do the extras that were installed for key $3 include $2 (both `a,b`)?
+_ready() {
+    local stamp extra
+    [ ! -e "$1/installing" ] && [ -x "$1/bin/python" ] || return 1
+    for stamp in "$1"/stamps/*; do
+        [ "$(cat "$stamp" 2>/dev/null)" = "$3" ] || continue
+        for extra in ${2//,/ }; do
+            [[ ,${stamp##*/}, = *,$extra,* ]] || continue 2
+        done
+        return
+    done
+    return 1
+}
+
+# Called under the lock: $1 venv, $2 extras, $3 key.
 _install() {
     local python
     # without a stamp it was never whole; with `installing` it was killed; without a Python it was moved
@@ -54,22 +68,20 @@ _install() {
     "$1/bin/python" -m pip install -qq --no-input --disable-pip-version-check \
         --editable "$root[$2]" >&2 || die "pip failed; what it said is above. The next start tries again"
     mkdir -p "$1/stamps"
-    printf '%s' "$4" >"$3"
+    printf '%s' "$3" >"$1/stamps/$2"
     rm "$1/installing"
 }
 
 environment() {
-    local venv=$root/$1 key stamp variable
+    local venv=$root/$1 key variable
     unset PYTHONHOME  # another Python's home would break the one chosen here
     export PYTHONNOUSERSITE=1
     # the scripts in an environment hold its path: it is part of the key
     key="$root $(cat "$root/setup.cfg" "$root/pyproject.toml" | cksum)"
-    stamp=$venv/stamps/$2
-    _ready() { [ ! -e "$venv/installing" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$key" ] && [ -x "$venv/bin/python" ]; }
-    if ! _ready; then
+    if ! _ready "$venv" "$2" "$key"; then
         exec 9>"$venv.lock"
         flock -n 9 || { say "waiting for another start that makes $1"; flock 9; }
-        _ready || _install "$venv" "$2" "$stamp" "$key"
+        _ready "$venv" "$2" "$key" || _install "$venv" "$2" "$key"
         exec 9>&-
     fi
 

@@ -222,6 +222,7 @@ def _step(index: int, layers: Sequence[_Layer], reader: InputReader, origins: di
     workload = _workload(entry, key, reader)
     if workload is None:
         return plan
+    origins[f"{name}.version"] = "workload default"
     try:
         parameters, sweep, problems = check_parameters(workload, entry.parameters, entry.sweep, key)
     except UsageError as error:

@@ -31,7 +31,9 @@ print(json.dumps({"home": hpcml.__path__[0], "shared": shared, "modules": module
 def expected(root: Path) -> dict[str, object]:
     """What the probe has to see, from the tree itself."""
     shared = {
-        kind: sorted(str(path.relative_to(root / kind)) for path in (root / kind).rglob("*") if path.is_file())
+        kind: sorted(
+            str(path.relative_to(root / kind)) for path in (root / kind).rglob("*") if path.is_file()
+        )
         for kind in ("templates", "config")
     }
     files = [path.relative_to(root) for path in (root / "hpcml").rglob("*.py")]
@@ -43,7 +45,12 @@ def probe(python: Path, path: Path | None, cwd: Path) -> dict[str, object]:
     """Run the probe far from the tree, with `path` alone on PYTHONPATH."""
     environment = {"PATH": "/usr/bin:/bin", **({"PYTHONPATH": str(path)} if path else {})}
     done = subprocess.run(
-        [python, "-W", "error", "-c", PROBE], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+        [python, "-W", "error", "-c", PROBE],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, object] = json.loads(done.stdout)
@@ -76,9 +83,7 @@ def test_every_package_is_listed() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     listed = set(setup["options"]["packages"].split())
-    there = {
-        ".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "hpcml").rglob("__init__.py")
-    }
+    there = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "hpcml").rglob("__init__.py")}
     assert listed == there | {"hpcml._share.templates", "hpcml._share.config"}
 
 
