@@ -94,7 +94,7 @@ def _compute(
     schema = schema_of(instance)
     results = {}
     with tempfile.TemporaryDirectory(prefix="hpcml-check-") as folder:
-        context = UnitContext(StepLayout(Path(folder)), seed, workload.artifacts)
+        context = UnitContext(StepLayout(Path(folder) / "check"), seed, workload.artifacts)
         shared = instance.open(opened)
         for unit in units:
             context.begin(unit)

@@ -59,12 +59,8 @@ def gather(frames: Sequence[Frame], schema: Schema) -> Frame:
 
 def row_numbers(counts: NDArray[Any], order: NDArray[Any]) -> NDArray[np.int64]:
     """Rows of the units `order`, when unit u has `counts[u]` rows, one after the other."""
-    starts = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))[:-1]
-    chosen = counts[order].astype(np.int64)
-    ends = np.cumsum(chosen)
-    total = int(ends[-1]) if len(ends) else 0
-    numbers: NDArray[np.int64] = np.arange(total, dtype=np.int64) + np.repeat(starts[order] - (ends - chosen), chosen)
-    return numbers
+    starts = np.cumsum(counts, dtype=np.int64) - counts
+    return sealed.expand(starts[order], counts[order])
 
 
 def first_and_rows(counts: NDArray[Any]) -> NDArray[np.uint64]:

@@ -57,11 +57,16 @@ def runs_of(ids: NDArray[Any]) -> NDArray[Any]:
 
 def ids_of(runs: NDArray[Any]) -> NDArray[np.int64]:
     """The inverse of `runs_of`; also for the runs of many files one after the other."""
-    counts = runs["count"].astype(np.int64)
-    ends = np.cumsum(counts)
+    return expand(runs["first"], runs["count"])
+
+
+def expand(first: NDArray[Any], count: NDArray[Any]) -> NDArray[np.int64]:
+    """first[0], first[0]+1, ... (count[0] of them), first[1], ...: ranges as numbers."""
+    count = count.astype(np.int64)
+    ends = np.cumsum(count)
     total = int(ends[-1]) if len(ends) else 0
-    offsets = np.repeat(runs["first"].astype(np.int64) - (ends - counts), counts)
-    numbers: NDArray[np.int64] = np.arange(total, dtype=np.int64) + offsets
+    numbers: NDArray[np.int64] = np.arange(total, dtype=np.int64)
+    numbers += np.repeat(first.astype(np.int64) - (ends - count), count)
     return numbers
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from hpcml.errors import IntegrityError
 from hpcml.store.blocks import SealedReader, read_checked
 from hpcml.store.schema import Field
+from hpcml.store.sealed import expand
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -157,16 +158,6 @@ def _copy(
             ):
                 window[to : to + size] = span[at : at + size]
         else:
-            rows_from, rows_to = (
-                _rows(offset, length[group], width),
-                _rows(place[group], length[group], width),
-            )
+            rows_from = expand(offset // width, length[group] // width)
+            rows_to = expand(place[group] // width, length[group] // width)
             window.view(f"V{width}")[rows_to] = span.view(f"V{width}")[rows_from]
-
-
-def _rows(begin: NDArray[np.int64], length: NDArray[np.int64], width: int) -> NDArray[np.int64]:
-    """Row numbers of byte ranges that start at multiples of the row width."""
-    counts = length // width
-    ends = np.cumsum(counts)
-    numbers: NDArray[np.int64] = np.arange(int(ends[-1]), dtype=np.int64) + np.repeat(begin // width - (ends - counts), counts)
-    return numbers
