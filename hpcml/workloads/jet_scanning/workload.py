@@ -206,7 +206,7 @@ class ClusterScan(Workload):
             k=p.k,
             algorithm=p.algorithm,
             batch_size=p.batch_size,
-            seed=int(ctx.stream("init", b, i).integers(2**32)),
+            rng=ctx.stream("init", b, i),
         )
 
         def counted(members: NDArray[np.int64]) -> NDArray[np.uint32]:

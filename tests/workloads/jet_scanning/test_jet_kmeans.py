@@ -14,8 +14,9 @@ def jets(simulated):
 
 
 def fit(points, weights, **options):
-    defaults = {"k": 10, "algorithm": "lloyd", "batch_size": 512, "seed": 1}
-    return kmeans.fit(points, weights, **(defaults | options))
+    defaults = {"k": 10, "algorithm": "lloyd", "batch_size": 512, "seed": 1} | options
+    rng = seeds.stream(defaults.pop("seed"), "init")
+    return kmeans.fit(points, weights, rng=rng, **defaults)
 
 
 def test_weighted_lloyd_equals_repeated_rows(jets):
@@ -60,3 +61,34 @@ def test_rows_of_a_mapped_sample(jets):
 def test_too_few_training_jets_are_refused(jets):
     with pytest.raises(ValueError, match="widen train_interval"):
         fit(jets[:5], np.ones(5, np.uint16))
+
+
+def test_seeding_is_as_good_as_that_of_scikit_learn(jets):
+    from sklearn.cluster import kmeans_plusplus
+
+    def potential(centres):
+        squared = (jets**2).sum(axis=1)[:, None] + (centres**2).sum(axis=1) - 2 * jets @ centres.T
+        return float(np.maximum(squared, 0).min(axis=1).sum(dtype=float))
+
+    weights = np.ones(len(jets), np.uint16)
+    ours = [
+        potential(kmeans.seed_centres(jets, weights, k=20, rng=seeds.stream(s, "init"))) for s in range(8)
+    ]
+    theirs = [potential(kmeans_plusplus(jets, 20, random_state=s)[0]) for s in range(8)]
+    assert np.mean(ours) == pytest.approx(np.mean(theirs), rel=0.1)
+
+
+def test_seeding_never_draws_points_of_weight_zero(jets):
+    weights = np.zeros(3000, np.uint16)
+    weights[:30] = 1
+    centres = kmeans.seed_centres(jets, weights, k=20, rng=seeds.stream(1, "init"))
+    assert all((jets[:30] == one).all(axis=1).any() for one in centres)
+    assert len(np.unique(centres, axis=0)) == 20
+
+
+def test_seeding_of_equal_points(jets):
+    same = np.repeat(jets[:1], 5, axis=0)
+    assert kmeans.seed_centres(same, np.ones(5, np.uint16), k=3, rng=seeds.stream(1, "init")).shape == (
+        3,
+        1600,
+    )
