@@ -136,18 +136,22 @@ def _plan(job: Path, overrides: Sequence[str], site: str | None, place: Path | N
 
 
 @cli.command()
-@JOB
+@click.argument("job", type=click.Path(path_type=Path), required=False)
 @SET
 @SITE
 @click.option("--inputs", is_flag=True, help="An absent input file is an error.")
-@click.option("--schema", is_flag=True, help="Print the JSON Schema of job files instead (JOB is not read).")
-def validate(job: Path, overrides: tuple[str, ...], site: str | None, inputs: bool, schema: bool) -> None:
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of job files, for editors.")
+def validate(
+    job: Path | None, overrides: tuple[str, ...], site: str | None, inputs: bool, schema: bool
+) -> None:
     """Check a job file."""
     if schema:
         from hpcml.settings import job_schema
 
         print(json.dumps(job_schema(), indent=1))
         return
+    if job is None:
+        raise click.UsageError("Missing argument 'JOB'.")
     resolved = _resolve(job, overrides, site, check=inputs, hash_mode="fast")
     steps = ", ".join(step.name for step in resolved.campaign.steps)
     print(f"{job}: campaign {resolved.campaign.name!r} is valid (steps: {steps})")

@@ -224,7 +224,8 @@ def _missing_error(
     more = f"; and {len(missing) - 5} more" if len(missing) > 5 else ""
     return Incomplete(
         f"step {step.name!r}: {len(missing)} of {len(units)} units are missing: {shown}{more}",
-        "`hpcml resume DIR` computes them; `hpcml merge DIR --allow-missing` writes the table without them",
+        "`hpcml resume DIR` computes them (--retry-failed those that failed too often);"
+        " `hpcml merge DIR --allow-missing` writes the table without them",
     )
 
 
