@@ -42,9 +42,7 @@ def memory_lines(request: Request, options: Mapping[str, Any]) -> Lines:
     given = f"ifThenElse(isUndefined(MemoryProvisioned), {first}, MemoryProvisioned)"
     more = f"min({{{most}, {given} * 3 / 2}})"
     return {
-        "request_memory": (
-            f"ifThenElse(LastHoldReasonCode =?= {OUT_OF_RESOURCES}, {more}, {first})"
-        ),
+        "request_memory": (f"ifThenElse(LastHoldReasonCode =?= {OUT_OF_RESOURCES}, {more}, {first})"),
         "periodic_release": (
             f"{held_for_memory} && (NumJobStarts < {_STARTS_FOR_MEMORY}) && ({given} < {most})"
         ),

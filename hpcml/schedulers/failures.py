@@ -1,0 +1,95 @@
+"""The classes of failure, and what the next attempt of each asks for.
+
+What lives here: Failure, Explanation, next_try. What does not: which class a scheduler's words belong to
+(slurm_reasons.py, htcondor_reasons.py, explain.py), how often a unit may fail (the step's max_attempts).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from hpcml.campaign import Resources
+
+
+class Failure(StrEnum):
+    MEMORY = "memory"
+    TIME = "time"
+    PREEMPT = "preempt"
+    NODE = "node"
+    INPUT = "input"
+    CODE = "code"
+    STORAGE = "storage"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One plain sentence, what to do about it ('' when nothing is to be done), and the class, if any."""
+
+    sentence: str
+    remedy: str = ""
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """What the next attempt asks for; again is False where another try cannot help."""
+
+    again: bool
+    resources: Resources
+    exclude: tuple[str, ...] = ()
+    why: str = ""
+
+
+GROWTH = 1.5
+# over a measured peak, for what the scheduler's sampling misses
+HEADROOM = 1.3
+
+
+def next_try(
+    failure: Failure,
+    resources: Resources,
+    *,
+    tries: int,
+    max_tries: int,
+    memory_ceiling: int | None = None,
+    walltime_ceiling: int | None = None,
+    memory_peak: int = 0,
+    node: str = "",
+) -> Try:
+    """The policy by class. memory_ceiling: bytes of a whole shard, walltime_ceiling: seconds, as the site
+    says. memory_peak: bytes of the whole shard, 0 when unknown. tries: how often this class came already;
+    a clock, a preemption or a lost node says nothing against the shard, so only max_tries bounds them.
+    """
+    if failure is Failure.CODE:
+        return Try(False, resources, why="an error in the code comes back on every machine")
+    if failure is Failure.INPUT:
+        return Try(False, resources, why="the input has to be mended first")
+    if tries >= max_tries:
+        return Try(False, resources, why=f"it came {tries} times already")
+    if failure is Failure.MEMORY:
+        return _more_memory(resources, memory_ceiling, memory_peak)
+    if failure is Failure.TIME:
+        return _more_time(resources, walltime_ceiling)
+    if failure is Failure.NODE:
+        return Try(True, resources, exclude=(node,) if node else (), why="elsewhere")
+    return Try(True, resources)
+
+
+def _more_memory(resources: Resources, ceiling: int | None, peak: int) -> Try:
+    before = resources.memory * resources.ranks
+    wanted = max(int(before * GROWTH), int(peak * HEADROOM))
+    given = min(wanted, ceiling) if ceiling is not None else wanted
+    if given <= before:
+        return Try(False, resources, why="the request is at the site's ceiling: use fewer ranks per shard")
+    more = replace(resources, memory=given // resources.ranks)
+    return Try(True, more, why=f"{more.memory / 1e9:.1f} GB per rank instead of {resources.memory / 1e9:.1f}")
+
+
+def _more_time(resources: Resources, ceiling: int | None) -> Try:
+    wanted = int(resources.walltime * GROWTH)
+    given = min(wanted, ceiling) if ceiling is not None else wanted
+    # at the ceiling the same request still helps: finished units are kept, the next try does the rest
+    longer = replace(resources, walltime=max(given, resources.walltime))
+    return Try(True, longer, why=f"{longer.walltime} s instead of {resources.walltime} s")
