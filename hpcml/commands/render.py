@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hpcml.campaign import Campaign
 from hpcml.errors import UsageError, nearest
-from hpcml.schedulers.base import SUBMIT_PLAN, Batch, BatchStep, Submission, scheduler
+from hpcml.schedulers.base import SUBMIT_PLAN, Batch, BatchStep, File, Submission, scheduler
 from hpcml.store.atomic import replacing, write_json
 from hpcml.templating import environment
 from hpcml.templating import render as render_text
@@ -35,17 +35,13 @@ def render(
     a step that is not named is left out. exclude: nodes that failed before. Every text exists before
     the first file is written, and a file that an earlier call left and this one does not want is removed.
     """
-    batch = _batch(root, campaign, attempt, shards, out, exclude)
+    batch = lay_out(root, campaign, attempt=attempt, shards=shards, out=out, exclude=exclude)
     who = scheduler(campaign.site.scheduler)
-    files = who.files(batch)
     submissions = who.submissions(batch)
-    folders = [Path(folder) for folder in campaign.site.options.get("templates", ())]
-    env = environment(folders)
-    texts = [(batch.out / file.path, render_text(env, file.template, file.values), file) for file in files]
-
-    _remove_stale(batch.out, [file.path for file in files])
-    for path, text, file in texts:
-        with replacing(path) as temporary:
+    texts = rendered(batch)
+    _remove_stale(batch.out, [file.path for file, _ in texts])
+    for file, text in texts:
+        with replacing(batch.out / file.path) as temporary:
             temporary.write_text(text, encoding="utf-8")
             temporary.chmod(0o755 if file.executable else 0o644)
     for step in batch.steps:
@@ -54,11 +50,11 @@ def render(
     content = {
         "scheduler": who.name,
         "attempt": attempt,
-        "files": [file.path for file in files],
+        "files": [file.path for file, _ in texts],
         "submissions": [asdict(sub) for sub in submissions],
     }
     write_json(plan, content)
-    return [path for path, _, _ in texts] + [plan]
+    return [batch.out / file.path for file, _ in texts] + [plan]
 
 
 def read_submissions(out: Path) -> tuple[Submission, ...]:
@@ -70,14 +66,24 @@ def read_submissions(out: Path) -> tuple[Submission, ...]:
     return tuple(Submission.from_json(item) for item in raw["submissions"])
 
 
-def _batch(
+def rendered(batch: Batch) -> list[tuple[File, str]]:
+    """Every file of an attempt with its text; nothing is written."""
+    folders = [Path(folder) for folder in batch.campaign.site.options.get("templates", ())]
+    env = environment(folders)
+    files = scheduler(batch.campaign.site.scheduler).files(batch)
+    return [(file, render_text(env, file.template, file.values)) for file in files]
+
+
+def lay_out(
     root: Path,
     campaign: Campaign,
+    *,
     attempt: int,
     shards: Mapping[str, Sequence[int]],
     out: Path,
-    exclude: Sequence[str],
+    exclude: Sequence[str] = (),
 ) -> Batch:
+    """The attempt that `render` writes: steps in the campaign's order, paths absolute."""
     names = [step.name for step in campaign.steps]
     for name in shards:
         if name not in names:

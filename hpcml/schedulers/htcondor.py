@@ -17,8 +17,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from markupsafe import Markup
-
 from hpcml.errors import UsageError
 from hpcml.schedulers.base import (
     Batch,
@@ -43,7 +41,7 @@ from hpcml.schedulers.jobscript import (
     merge_values,
     rank_values,
 )
-from hpcml.templating import classad, condor
+from hpcml.templating import classad, condor, condor_code
 
 DAG = "campaign"
 # the exit codes that another try does not change: a bug, a wrong command line, damaged parts
@@ -132,7 +130,7 @@ class HTCondor(Scheduler):
             "attempt": batch.attempt,
             "file": Path(sub.file).name,
             "script": step.folder / ("rank.sh" if is_array else "merge.sh"),
-            "arguments": [Markup("$(shard)"), Markup("$(verdict:own)")] if is_array else [],
+            "arguments": [condor_code("$(shard)"), condor_code("$(verdict:own)")] if is_array else [],
             "logs": step.logs,
             "events": batch.out / sub.events,
             "items": step.folder / "shards.txt",

@@ -24,13 +24,18 @@ _OURS = ("arguments", "checkpoint_exit_code", "error", "executable", "log", "out
 
 
 def common_lines(batch: Batch, request: Request, options: Mapping[str, Any]) -> Lines:
-    return {
+    lines: Lines = {
         "batch_name": str(condor(batch.campaign.name)),
         "request_cpus": request.ranks * request.cpus,
         "request_memory": request.mebibytes,
         "request_disk": f"{-(-parse_memory(options['disk']) // 1024)}KB",
         "should_transfer_files": "NO",
     }
+    if batch.campaign.container:
+        # the image travels, the results do not: they are written where all machines see them
+        lines |= {"should_transfer_files": "YES", "when_to_transfer_output": "ON_EXIT"}
+        lines["transfer_output_files"] = '""'
+    return lines
 
 
 def memory_lines(request: Request, options: Mapping[str, Any]) -> Lines:

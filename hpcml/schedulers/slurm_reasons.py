@@ -82,7 +82,7 @@ _FAMILIES = (
      Explanation("Your group has used up its computing time, or asks for too much of it.",
                  "wait for the budget to recover, or use another account or qos")),
     (r"QOSMax.*PerJob.*|AssocMax.*PerJob.*|QOSMin.*",
-     Explanation("One shard asks for more, or less, than your quality of service allows: it will never start.",
+     Explanation("One shard asks for more, or less, than your quality of service allows: it never starts.",
                  "smaller `resources`, or another qos, then `hpcml cancel` and `hpcml resume`")),
     (r"(Assoc|QOS)(Max|Grp).*",
      Explanation("You, or your group, run as much at a time as the cluster allows.", "wait")),

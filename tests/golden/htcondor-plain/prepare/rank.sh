@@ -1,0 +1,84 @@
+#!/bin/bash
+# hpcml: one shard of step prepare, campaign toys, attempt 1
+# By hand: bash rank.sh SHARD
+#
+# exit code  0  the shard is done
+#            1  a bug of hpcml
+#            2  the job file or the command line is wrong
+#            3  units failed or are missing: resumable
+#            5  integrity: a part is corrupt or contradicts another
+#           85  interrupted in good order, come back
+#          127  no Python or no launcher on this machine
+#        128+n  ended by signal n
+shard=${1:?which shard? usage: bash rank.sh SHARD}
+# own: exit with the shard's code; merge: in a DAG, see `finish` below
+verdict=${2:-own}
+from_ad() { sed -n "s/^$1 = \([0-9][0-9]*\)$/\1/p" "${_CONDOR_JOB_AD:-/dev/null}" 2>/dev/null; }
+starts=$(from_ad NumJobStarts)
+completions=$(from_ad NumJobCompletions)
+# after exit code 85 HTCondor starts this again in the same scratch folder, and counts no start
+tally=${_CONDOR_SCRATCH_DIR:+$_CONDOR_SCRATCH_DIR/.hpcml-starts}
+if [ -n "$tally" ]; then echo >>"$tally"; fi
+restarts=$(( ${starts:-0} + $(wc -l 2>/dev/null <"${tally:-/dev/null}" || echo 0) - ${tally:+1} + 0 ))
+
+# TERM becomes USR1: Open MPI kills its ranks 0.2 s after mpiexec gets TERM, and every launcher hands USR1
+# on to the ranks. Bash runs a trap between two commands, or inside `wait`.
+asked=0 pending=0 child=
+stop() {
+    asked=1 pending=1
+    if [ -n "$child" ]; then kill -USR1 "$child" 2>/dev/null; fi
+}
+trap stop USR1 TERM INT
+printf 'hpcml: step %s shard %s attempt %s restart %s on %s, %s\n' \
+    prepare "$shard" 1 "$restarts" "$(hostname)" "$(date '+%Y-%m-%d %H:%M:%S')"
+
+export OMP_NUM_THREADS=1
+export OPENBLAS_NUM_THREADS=1
+export MKL_NUM_THREADS=1
+export NUMEXPR_NUM_THREADS=1
+export NUMBA_NUM_THREADS=1
+export BLIS_NUM_THREADS=1
+export VECLIB_MAXIMUM_THREADS=1
+export HDF5_USE_FILE_LOCKING=FALSE
+export HOME="${HOME:-${TMPDIR:-/tmp}}"
+
+
+command=(
+    timeout --preserve-status --foreground --signal=USR1 480
+    /opt/hpcml/bin/python -m hpcml work /campaigns/toys
+    --step prepare --shard "$shard" --ranks 1 --attempt 1
+)
+
+"${command[@]}" &
+child=$!
+if [ "$asked" = 1 ]; then kill -USR1 "$child" 2>/dev/null; fi
+while :; do
+    pending=0
+    wait "$child"
+    code=$?
+    # a trap ends `wait` early: then this code is not the child's
+    [ "$pending" = 1 ] || break
+done
+trap - USR1 TERM INT
+# told to stop before Python could listen: nothing was begun, so nothing is lost
+case $asked$code in 1138|1143) code=85 ;; esac
+printf 'hpcml: step %s shard %s ends with exit code %s, %s\n' \
+    prepare "$shard" "$code" "$(date '+%Y-%m-%d %H:%M:%S')"
+if [ "$code" = 85 ] && [ "$restarts" -ge 20 ]; then
+    printf 'hpcml: restarted %s times already (max_restarts), not again by itself\n' "$restarts"
+    code=3
+fi
+if [ "$verdict" = merge ]; then
+    # DAGMan removes all other shards when one job of the node fails. So after its last try a shard says 0,
+    # and the merge, which looks at the parts, says what is missing.
+    case $code in
+    0|2|85) last=no ;;
+    1|5) last=yes ;;
+    *) if [ "${completions:-0}" -ge 1 ]; then last=yes; else last=no; fi ;;
+    esac
+    if [ "$last" = yes ]; then
+        printf 'hpcml: exit code %s becomes 0 for the DAG; the merge decides\n' "$code"
+        code=0
+    fi
+fi
+exit "$code"

@@ -1,0 +1,81 @@
+#!/bin/bash
+# hpcml: one shard of step scan, campaign toys, attempt 2
+# By hand: bash rank.sh SHARD
+#
+# exit code  0  the shard is done
+#            1  a bug of hpcml
+#            2  the job file or the command line is wrong
+#            3  units failed or are missing: resumable
+#            5  integrity: a part is corrupt or contradicts another
+#           85  interrupted in good order, come back
+#          127  no Python or no launcher on this machine
+#        128+n  ended by signal n
+shard=${1:?which shard? usage: bash rank.sh SHARD}
+restarts=${SLURM_RESTART_COUNT:-0}
+# what sbatch was told not to export must not keep srun from handing on what is exported below
+export SLURM_EXPORT_ENV=ALL
+
+# TERM becomes USR1: Open MPI kills its ranks 0.2 s after mpiexec gets TERM, and every launcher hands USR1
+# on to the ranks. Bash runs a trap between two commands, or inside `wait`.
+asked=0 pending=0 child=
+stop() {
+    asked=1 pending=1
+    if [ -n "$child" ]; then kill -USR1 "$child" 2>/dev/null; fi
+}
+trap stop USR1 TERM INT
+printf 'hpcml: step %s shard %s attempt %s restart %s on %s, %s\n' \
+    scan "$shard" 2 "$restarts" "$(hostname)" "$(date '+%Y-%m-%d %H:%M:%S')"
+
+export OMP_NUM_THREADS=1
+export OPENBLAS_NUM_THREADS=1
+export MKL_NUM_THREADS=1
+export NUMEXPR_NUM_THREADS=1
+export NUMBA_NUM_THREADS=1
+export BLIS_NUM_THREADS=1
+export VECLIB_MAXIMUM_THREADS=1
+export HDF5_USE_FILE_LOCKING=FALSE
+export HOME="${HOME:-${TMPDIR:-/tmp}}"
+
+# Open MPI refuses to run as root, and more ranks than cores, unless told otherwise; MPICH reads none of it
+if [ "$(id -u)" = 0 ]; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+export PRTE_MCA_rmaps_default_mapping_policy="${PRTE_MCA_rmaps_default_mapping_policy-:oversubscribe}"
+export PRTE_MCA_hwloc_default_binding_policy="${PRTE_MCA_hwloc_default_binding_policy-none}"
+export OMPI_MCA_osc="${OMPI_MCA_osc-^ucx}"
+
+command=(
+    mpiexec -n 2
+    /opt/hpcml/bin/python -m hpcml work /campaigns/toys
+    --step scan --shard "$shard" --ranks 2 --attempt 2
+)
+
+"${command[@]}" &
+child=$!
+if [ "$asked" = 1 ]; then kill -USR1 "$child" 2>/dev/null; fi
+while :; do
+    pending=0
+    wait "$child"
+    code=$?
+    # a trap ends `wait` early: then this code is not the child's
+    [ "$pending" = 1 ] || break
+done
+trap - USR1 TERM INT
+# told to stop before Python could listen: nothing was begun, so nothing is lost
+case $asked$code in 1138|1143) code=85 ;; esac
+printf 'hpcml: step %s shard %s ends with exit code %s, %s\n' \
+    scan "$shard" "$code" "$(date '+%Y-%m-%d %H:%M:%S')"
+# Interrupted in good order: back into the queue under the same id. Where scontrol is not installed on
+# the nodes the code 85 says it, and `hpcml resume` does it.
+# Never by SLURM_JOB_ID: one task of an array has the id of the array, and would requeue all its siblings.
+if [ "$code" = 85 ] && [ -n "${SLURM_ARRAY_TASK_ID:-}" ]; then
+    task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+    if [ "$restarts" -ge 20 ]; then
+        printf 'hpcml: restarted %s times already (max_restarts), not again by itself\n' "$restarts"
+    elif command -v scontrol >/dev/null && timeout 60 scontrol requeue "$task"; then
+        printf 'hpcml: requeued\n'
+    else
+        printf 'hpcml: could not requeue from here; `hpcml resume` will\n'
+    fi
+fi
+exit "$code"

@@ -1,0 +1,30 @@
+#!/bin/bash
+# hpcml: merge of step prepare, campaign toys, attempt 1
+# By hand: bash merge.sh
+#
+# exit code  0  merged
+#            2  the job file or the command line is wrong
+#            3  units failed or are missing: `hpcml resume`, which merges again
+#            5  integrity: a part is corrupt or contradicts another
+printf 'hpcml: merge of step %s attempt %s on %s, %s\n' \
+    prepare 1 "$(hostname)" "$(date '+%Y-%m-%d %H:%M:%S')"
+
+# the site's own lines
+module purge
+module load OpenMPI/5
+
+export OMP_NUM_THREADS=1
+export OPENBLAS_NUM_THREADS=1
+export MKL_NUM_THREADS=1
+export NUMEXPR_NUM_THREADS=1
+export NUMBA_NUM_THREADS=1
+export BLIS_NUM_THREADS=1
+export VECLIB_MAXIMUM_THREADS=1
+export HDF5_USE_FILE_LOCKING=FALSE
+export OPENBLAS_CORETYPE=Haswell
+export HOME="${HOME:-${TMPDIR:-/tmp}}"
+export TOY_TEXT='it'"'"'s $HOME 100%'
+
+/opt/hpcml/bin/python -m hpcml merge /campaigns/toys --step prepare
+code=$?
+exit "$code"

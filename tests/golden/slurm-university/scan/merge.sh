@@ -1,0 +1,33 @@
+#!/bin/bash
+# hpcml: merge of step scan, campaign toys, attempt 1
+# By hand: bash merge.sh
+#
+# exit code  0  merged
+#            2  the job file or the command line is wrong
+#            3  units failed or are missing: `hpcml resume`, which merges again
+#            5  integrity: a part is corrupt or contradicts another
+printf 'hpcml: merge of step %s attempt %s on %s, %s\n' \
+    scan 1 "$(hostname)" "$(date '+%Y-%m-%d %H:%M:%S')"
+
+# the site's own lines
+module purge
+module load OpenMPI/5
+
+export OMP_NUM_THREADS=1
+export OPENBLAS_NUM_THREADS=1
+export MKL_NUM_THREADS=1
+export NUMEXPR_NUM_THREADS=1
+export NUMBA_NUM_THREADS=1
+export BLIS_NUM_THREADS=1
+export VECLIB_MAXIMUM_THREADS=1
+export HDF5_USE_FILE_LOCKING=FALSE
+export OPENBLAS_CORETYPE=Haswell
+export HOME="${HOME:-${TMPDIR:-/tmp}}"
+export TOY_TEXT='it'"'"'s $HOME 100%'
+
+/opt/hpcml/bin/python -m hpcml merge /campaigns/toys --step scan
+code=$?
+# the campaign has ended: one message
+HPCML_CAMPAIGN=toys HPCML_DIR=/campaigns/toys HPCML_EXIT_CODE=$code \
+    /bin/sh -c 'echo "ended with $HPCML_EXIT_CODE"' || printf 'hpcml: the notify command failed\n'
+exit "$code"

@@ -1,0 +1,85 @@
+"""Campaigns to render, fake schedulers on PATH, and the real ones where they run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+FAKES = Path(__file__).resolve().parent.parent / "fakes"
+
+
+@dataclass(frozen=True)
+class Fakes:
+    """Commands of schedulers that answer what a test tells them. folder: replies and calls."""
+
+    folder: Path
+
+    def answer(self, command: str, out: str = "", *, err: str = "", code: int = 0, sleep: float = 0) -> None:
+        """What the next unanswered call of `command` gets; the last answer is given for ever."""
+        number = len(list(self.folder.glob(f"{command}.*.code"))) + 1
+        for suffix, text in (("out", out), ("err", err), ("sleep", str(sleep)), ("code", str(code))):
+            (self.folder / f"{command}.{number}.{suffix}").write_text(text)
+
+    def calls(self, command: str) -> list[str]:
+        path = self.folder / f"{command}.calls"
+        return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.fixture
+def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
+    folder = tmp_path / "fake-replies"
+    folder.mkdir()
+    monkeypatch.setenv("FAKE_REPLIES", str(folder))
+    monkeypatch.setenv("PATH", f"{FAKES}:{os.environ['PATH']}")
+    return Fakes(folder)
+
+
+def _environment_of(state: Path) -> dict[str, str]:
+    """The variables that `env.sh` of a cluster of tests/clusters sets."""
+    script = f". {state}/env.sh && env -0"
+    text = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
+    return dict(item.split("=", 1) for item in text.split("\0") if "=" in item)
+
+
+def _use(monkeypatch: pytest.MonkeyPatch, state: Path, names: tuple[str, ...], probe: list[str], up: str) -> None:
+    if (state / "env.sh").exists():
+        found = _environment_of(state)
+        for name in names:
+            if name in found:
+                monkeypatch.setenv(name, found[name])
+    try:
+        alive = subprocess.run(probe, capture_output=True, timeout=20).returncode == 0
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        alive = False
+    if not alive:
+        pytest.skip(f"NOT TESTED against the real scheduler: start it with tests/clusters/{up}")
+
+
+@pytest.fixture
+def real_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = Path(os.environ.get("SLURM_CLUSTER_STATE", "/tmp/slurm-cluster"))
+    _use(monkeypatch, state, ("SLURM_CONF",), ["sinfo", "-h"], "slurm-up")
+
+
+@pytest.fixture
+def real_htcondor(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = Path(os.environ.get("CONDOR_CLUSTER_STATE", "/tmp/condor-cluster"))
+    _use(monkeypatch, state, ("CONDOR_CONFIG", "PATH"), ["condor_q", "-totals"], "condor-up")
+
+
+@pytest.fixture
+def wait_until() -> Iterator[Callable[[Callable[[], bool], float], None]]:
+    import time
+
+    def wait(condition: Callable[[], bool], seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"not so after {seconds} s"
+            time.sleep(0.25)
+
+    yield wait

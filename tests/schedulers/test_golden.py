@@ -1,0 +1,96 @@
+"""Every submit file, as text: against the files in tests/golden, and against the real schedulers.
+
+To accept a change of the templates: HPCML_GOLDEN=write pytest tests/schedulers/test_golden.py, and read
+what `git diff tests/golden` says.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hpcml.commands.render import lay_out, read_submissions, render, rendered
+from hpcml.schedulers.base import scheduler
+from hpcml.schedulers.shell import run
+
+from .cases import CASES, ROOT, Case
+
+GOLDEN = Path(__file__).resolve().parent.parent / "golden"
+each_case = pytest.mark.parametrize("name", CASES)
+
+
+def _lay_out(case: Case, root: Path) -> tuple[Path, list[Path]]:
+    out = root / "submit" / f"attempt-{case.attempt:04d}"
+    paths = render(
+        root, case.campaign, attempt=case.attempt, shards=case.shards, out=out, exclude=case.exclude
+    )
+    return out, paths
+
+
+@each_case
+def test_files_are_as_they_were(name: str) -> None:
+    case = CASES[name]
+    out = ROOT / "submit" / f"attempt-{case.attempt:04d}"
+    batch = lay_out(
+        ROOT, case.campaign, attempt=case.attempt, shards=case.shards, out=out, exclude=case.exclude
+    )
+    now = {file.path: text for file, text in rendered(batch)}
+    folder = GOLDEN / name
+    if os.environ.get("HPCML_GOLDEN") == "write":
+        shutil.rmtree(folder, ignore_errors=True)
+        for path, text in now.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+    before = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    assert sorted(now) == sorted(before)
+    for path, text in now.items():
+        assert text == before[path], f"{name}/{path} changed"
+
+
+@each_case
+def test_shell_scripts_are_shell(name: str) -> None:
+    for path in (GOLDEN / name).rglob("*.s*"):
+        if path.suffix in (".sh", ".sbatch"):
+            subprocess.run(["bash", "-n", path], check=True)
+
+
+@each_case
+def test_written_files_are_the_rendered_ones(name: str, tmp_path: Path) -> None:
+    out, paths = _lay_out(CASES[name], tmp_path)
+    assert all(path.is_file() for path in paths)
+    assert all(os.access(path, os.X_OK) == (path.suffix == ".sh") for path in paths)
+    for sub in read_submissions(out):
+        assert (out / sub.file).is_file()
+        assert not sub.step or (out / sub.step / "logs").is_dir()
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("slurm")])
+def test_real_slurm_accepts_it(name: str, tmp_path: Path, real_slurm: None) -> None:
+    out, paths = _lay_out(CASES[name], tmp_path)
+    slurm = scheduler("slurm")
+    for path in paths:
+        if path.suffix == ".sbatch":
+            lines = path.read_text()
+            # the test cluster has no such nodes to keep away from
+            path.write_text(lines.replace("#SBATCH --exclude=n7,n9\n", ""))
+            reply = run(slurm.test_command(path))
+            assert reply.code == 0, f"{path}: {reply.stderr}"
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("htcondor")])
+def test_real_htcondor_accepts_it(name: str, tmp_path: Path, real_htcondor: None) -> None:
+    out, paths = _lay_out(CASES[name], tmp_path)
+    condor = scheduler("htcondor")
+    for path in paths:
+        if path.suffix == ".sub":
+            reply = run(condor.test_command(path))
+            assert reply.code == 0, f"{path}: {reply.stderr}"
+            assert "SuccessCheckpointExitCode=85" in reply.stdout or path.name == "merge.sub"
+    dag = out / "campaign.dag"
+    # -no_submit writes DAGMan's own submit file after having read the DAG's first lines
+    reply = run(["condor_submit_dag", "-no_submit", "-usedagdir", str(dag)])
+    assert reply.code == 0, reply.stderr
