@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpcml.numerics.pvalues import significance
 from hpcml.workload import Figure, Input
 from hpcml.workloads.jet_scanning import calibration, counting, images, inputs, statistics
 
@@ -44,8 +45,8 @@ def scan_figures(tables: Mapping[str, Input], parameters: Any) -> Iterator[Figur
     points = calibration.sweep_points(rows, np.asarray(table.array("mls_two_sided", "statistics")))
     if any(point.injected == 0 and point.resampled.size for point in points):
         yield null_distribution(points)
-    if len(points) > 2:
-        yield sensitivity(points)
+        if sum(point.injected > 0 and point.resampled.size > 0 for point in points) > 1:
+            yield sensitivity(points)
     most = max(rows, key=lambda one: one.injected, default=None)
     if most is not None:
         # the data set itself where it was scanned (number -1), otherwise the first resampling
@@ -153,19 +154,24 @@ def sensitivity(points: Sequence[SweepPoint]) -> Figure:
     """Median significance and quartiles against the number of injected signal events."""
     filled = [one for one in points if one.injected and one.resampled.size]
     ordered = sorted(filled, key=lambda one: one.injected)
-    null = calibration.null_of(points[0], points)
+    null = next(point.resampled for point in points if point.injected == 0)
     scores = [calibration.score(calibration.quantiles(one.resampled), null) for one in ordered]
     number = np.array([one.injected for one in ordered])
-    z = np.array([one.z for one in scores]).reshape(-1, 3)
-    bound = np.array([one.is_bound for one in scores]).reshape(-1, 3)[:, 1]
+    z = np.array([one.z for one in scores])
+    bound = np.array([one.is_bound for one in scores])[:, 1]
+    limit = float(significance([0.0], null.size).z[0])
     figure = _figure(7.4, 4.8)
     axis = figure.subplots()
-    axis.fill_between(number, z[:, 0], z[:, 2], color=SIGNAL, alpha=0.2, lw=0, label="quartiles")
-    axis.plot(number, z[:, 1], "-o", color=SIGNAL, label="median of resamplings")
-    axis.plot(number[bound], z[bound, 1], "^", ms=11, color=INK, label="bound: no null value reaches it")
+    axis.axhline(limit, color=INK, ls=":", lw=1.2, label=f"largest Z that {null.size} null values can show")
+    axis.errorbar(
+        number[~bound], z[~bound, 1], np.abs(z[~bound][:, [0, 2]] - z[~bound][:, [1]]).T, fmt="o", ms=7,
+        color=SIGNAL, capsize=4, label="median and quartiles of resamplings",
+    )  # fmt: skip
+    axis.plot(number[bound], z[bound, 1], "^", ms=10, color=SIGNAL, label="median: at least this")
     _label(axis, "injected signal events", "significance Z")
+    axis.set_xlim(0.0, 1.1 * float(number.max()))
+    axis.set_ylim(min(0.0, float(z.min())) - 0.1, 1.5 * limit)
     axis.legend(fontsize=STYLE["legendsize"], frameon=False, loc="upper left")
-    axis.set_ylim(min(0.0, float(np.nanmin(z, initial=0.0))) - 0.1, float(np.nanmax(z, initial=1.0)) * 1.45)
     caption = "Calibrated significance of the maximal local significance for growing injected signal."
     return Figure("sensitivity", caption, figure)
 

@@ -154,6 +154,21 @@ def test_absent_units_are_left_out(swept):
     assert scan().summarise({"scan": part})["resamplings"].tolist() == [3, 3]
 
 
+def test_a_sweep_of_injections_shows_the_sensitivity(engine, simulated, tmp_path):
+    runs = [
+        engine.run(scan(injected=n, initialisations=1), {"images": simulated}, sweep=("injected", n))
+        for n in (0, 30, 120)
+    ]
+    figures = {one.name: one for one in scan().report({"scan": engine.joined(*runs)})}
+    assert list(figures) == ["null-distribution", "sensitivity", "rich-and-poor-spectra"]
+    figures["sensitivity"].figure.savefig(tmp_path / "sensitivity.png")
+
+
+def test_figures_without_resamplings(engine, simulated, tmp_path):
+    only = engine.run(scan(resamplings=0, initialisations=1), {"images": simulated})
+    assert [one.name for one in scan(resamplings=0).report({"scan": only})] == ["rich-and-poor-spectra"]
+
+
 def test_figures(swept, simulated, tmp_path):
     figures = list(scan().report({"events": simulated, "scan": swept}))
     figures += SyntheticEvents(SyntheticEvents.Parameters()).report({"events": simulated})
