@@ -46,7 +46,8 @@ def scan_figures(tables: Mapping[str, Input], parameters: Any) -> Iterator[Figur
     if any(point.injected == 0 and point.resampled.size for point in points):
         yield null_distribution(points)
         if sum(point.injected > 0 and point.resampled.size > 0 for point in points) > 1:
-            yield sensitivity(points)
+            fit = calibration.sweep_points(rows, np.asarray(table.array("fit_mls", "statistics")))
+            yield sensitivity({"cluster scanning": points, "dijet fit": fit})
     most = max(rows, key=lambda one: one.injected, default=None)
     if most is not None:
         # the data set itself where it was scanned (number -1), otherwise the first resampling
@@ -150,29 +151,39 @@ def null_distribution(points: Sequence[SweepPoint]) -> Figure:
     return Figure("null-distribution", caption, figure)
 
 
-def sensitivity(points: Sequence[SweepPoint]) -> Figure:
-    """Median significance and quartiles against the number of injected signal events."""
-    filled = [one for one in points if one.injected and one.resampled.size]
-    ordered = sorted(filled, key=lambda one: one.injected)
-    null = next(point.resampled for point in points if point.injected == 0)
-    scores = [calibration.score(calibration.quantiles(one.resampled), null) for one in ordered]
-    number = np.array([one.injected for one in ordered])
-    z = np.array([one.z for one in scores])
-    bound = np.array([one.is_bound for one in scores])[:, 1]
-    limit = float(significance([0.0], null.size).z[0])
+def sensitivity(methods: Mapping[str, Sequence[SweepPoint]]) -> Figure:
+    """Median significance and quartiles of each method against the number of injected events."""
     figure = _figure(7.4, 4.8)
     axis = figure.subplots()
+    styles = ((SIGNAL, "o", -1.0), (BACKGROUND, "s", 1.0))
+    limit, most, least = 0.0, 1, 0.0
+    for (name, points), (colour, marker, side) in zip(methods.items(), styles, strict=True):
+        null = next(point.resampled for point in points if point.injected == 0)
+        limit = float(significance([0.0], null.size).z[0])
+        filled = [one for one in points if one.injected and one.resampled.size]
+        scores = [calibration.score(calibration.quantiles(one.resampled), null) for one in filled]
+        most = max(one.injected for one in filled)
+        # a little aside, so that error bars of two methods do not cover each other
+        number = np.array([one.injected for one in filled]) + side * 0.008 * most
+        z = np.array([one.z for one in scores])
+        bound = np.array([one.is_bound for one in scores])[:, 1]
+        least = min(least, float(z.min()))
+        known = z[~bound]
+        axis.errorbar(
+            number[~bound], known[:, 1], np.abs(known[:, [0, 2]] - known[:, [1]]).T, fmt=marker, ms=7,
+            color=colour, capsize=4, label=f"{name}: median and quartiles of resamplings",
+        )  # fmt: skip
+        if bound.any():
+            axis.plot(number[bound], z[bound, 1], "^", ms=10, color=colour, label=f"{name}: at least this")
     axis.axhline(limit, color=INK, ls=":", lw=1.2, label=f"largest Z that {null.size} null values can show")
-    axis.errorbar(
-        number[~bound], z[~bound, 1], np.abs(z[~bound][:, [0, 2]] - z[~bound][:, [1]]).T, fmt="o", ms=7,
-        color=SIGNAL, capsize=4, label="median and quartiles of resamplings",
-    )  # fmt: skip
-    axis.plot(number[bound], z[bound, 1], "^", ms=10, color=SIGNAL, label="median: at least this")
     _label(axis, "injected signal events", "significance Z")
-    axis.set_xlim(0.0, 1.1 * float(number.max()))
-    axis.set_ylim(min(0.0, float(z.min())) - 0.1, 1.5 * limit)
+    axis.set_xlim(0.0, 1.1 * most)
+    axis.set_ylim(least - 0.1, limit + 0.6 * (limit - least))
     axis.legend(fontsize=STYLE["legendsize"], frameon=False, loc="upper left")
-    caption = "Calibrated significance of the maximal local significance for growing injected signal."
+    caption = (
+        "Significance of cluster scanning and of the classical fit of the inclusive spectrum, each "
+        "calibrated with its own values on the same resamplings without signal."
+    )
     return Figure("sensitivity", caption, figure)
 
 

@@ -45,20 +45,22 @@ class ScanParameters:
 
     k: clusters. window_steps windows of window_width are spread evenly over evaluation_interval.
     train_interval, train_on_signal: which jets k-means sees. algorithm, batch_size: see kmeans.py.
-    threshold: robust deviations that make a cluster signal-rich. injected: signal events added.
+    threshold: robust deviations that make a cluster signal-rich. fit_parameters: of the dijet
+    function, for comparison. injected: signal events added.
     resamplings, initialisations, include_original: which units exist.
     """
 
     k: Annotated[int, Ge(2), Le(65535)] = 50
     evaluation_interval: tuple[float, float] = (3000.0, 4600.0)
     window_width: Annotated[float, Gt(0)] = 100.0
-    window_steps: Annotated[int, Ge(2)] = 16
+    window_steps: Annotated[int, Ge(5)] = 16
     train_interval: tuple[float, float] = (3000.0, 3100.0)
     train_on_signal: bool = True
     algorithm: Literal["minibatch", "lloyd"] = "minibatch"
     batch_size: Annotated[int, Ge(1)] = 2048
     threshold: Annotated[float, Gt(0)] = 3.0
     bootstrap: Literal["multinomial", "poisson"] = "multinomial"
+    fit_parameters: Literal[3, 4] = 4
     injected: Annotated[int, Ge(0)] = 0
     resamplings: Annotated[int, Ge(0)] = 100
     initialisations: Annotated[int, Ge(1)] = 1

@@ -37,6 +37,8 @@ def scan_tables(steps: int, k: int) -> tuple[Table, Table]:
         Column("max_chisq", "float64", (), "", "largest mean square of the excesses of a cluster"),
         Column("chisq_max", "float64", (), "", "mean square of the clusters' largest excesses"),
         Column("chisq_chisq", "float64", (), "", "mean square of all excesses"),
+        Column("fit_mls", "float64", (), "", "max (N-f)/sqrt(f) of all events over the dijet fit f"),
+        Column("fit_chisq_ndof", "float64", (), "", "of the dijet fit to all events"),
         Column("signal_efficiency", "float64", (), "", "share of signal jets in rich clusters"),
         Column("background_efficiency", "float64", (), "", "share of background jets in them"),
         Column("significance_improvement", "float64", (), "", "gain in S/sqrt(B) by the rich clusters"),

@@ -123,7 +123,7 @@ class JetImages(Workload):
         return event_figures(tables)
 
 
-CALIBRATED = ("mls_two_sided", "mls_one_sided", "chisq_ndof", "shape_deviation")
+CALIBRATED = ("mls_two_sided", "mls_one_sided", "chisq_ndof", "shape_deviation", "fit_mls")
 
 
 class ScanData(NamedTuple):
@@ -183,7 +183,7 @@ class ClusterScan(Workload):
         )
 
     def process(self, unit: Unit, shared: ScanData, ctx: Context) -> Mapping[str, Arrays]:
-        from hpcml.workloads.jet_scanning import kmeans, spectra, statistics
+        from hpcml.workloads.jet_scanning import dijet, kmeans, spectra, statistics
 
         p = self.parameters
         b, i = int(unit.payload["resampling"]), int(unit.payload["initialisation"])
@@ -220,10 +220,15 @@ class ClusterScan(Workload):
         both = background + signal
         rich = spectra.signal_rich(both, p.threshold)
         aggregate = statistics.aggregate_statistics(statistics.contrast(both, rich, windows=shared.windows))
+        # every jet has a cluster, so jets of all clusters are the events, as often as each has jets
+        events = both.sum(axis=1, dtype=np.int64) / jets
+        smooth = dijet.fit_dijet(events, shared.windows, parameters=p.fit_parameters)
         values: dict[str, Any] = {
             **aggregate._asdict(),
             **statistics.cluster_statistics(both)._asdict(),
             **statistics.diagnostics(background, signal, rich=rich)._asdict(),
+            "fit_mls": dijet.largest_excess(events, smooth.expected),
+            "fit_chisq_ndof": smooth.chisq_ndof,
             "n_rich": rich.sum(),
             "rich": rich,
             "inertia": fit.inertia,

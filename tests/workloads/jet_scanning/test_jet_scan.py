@@ -9,6 +9,7 @@ import pytest
 from hpcml import seeds
 from hpcml.errors import UsageError
 from hpcml.numerics.bootstrap import multinomial_weights
+from hpcml.workloads.jet_scanning import counting, dijet
 from hpcml.workloads.jet_scanning.workload import ClusterScan, ScanParameters, SyntheticEvents
 
 SMALL = {
@@ -91,6 +92,20 @@ def test_training_without_the_signal(engine, simulated):
     assert (jets[0] >= jets[1]).all()
     plain = engine.run(scan(resamplings=1), {"images": simulated})
     assert np.array_equal(plain.tables["statistics"]["inertia"], without.tables["statistics"]["inertia"])
+
+
+def test_the_fit_sees_all_events(engine, simulated):
+    events = simulated.tables["images"]
+    one = scan(resamplings=0, initialisations=2, fit_parameters=3)
+    found = engine.run(one, {"images": simulated}).tables["statistics"]
+    windows = counting.mass_windows((2600.0, 4200.0), 100.0, steps=16)
+    masses = events["m_jj"][events["label"] == 0]
+    spectrum = np.histogram(masses[masses < 4200], np.append(windows[:, 0], 4200.0))[0].astype(float)
+    fit = dijet.fit_dijet(spectrum, windows, parameters=3)
+    # whatever the clusters are
+    assert (found["fit_mls"] == dijet.largest_excess(spectrum, fit.expected)).all()
+    assert (found["fit_chisq_ndof"] == fit.chisq_ndof).all()
+    assert 0.2 < fit.chisq_ndof < 3
 
 
 def test_poisson_weights_let_the_total_fluctuate(engine, simulated):
