@@ -10,6 +10,7 @@ import ctypes
 import os
 import platform
 import re
+import resource
 import socket
 import time
 from pathlib import Path
@@ -114,6 +115,19 @@ def blas_kernel() -> str:
                 function.restype = ctypes.c_char_p
                 return (function() or b"").decode()
     return ""
+
+
+def usage() -> tuple[float, int]:
+    """CPU seconds that this process has used, and its peak memory in bytes."""
+    mine = resource.getrusage(resource.RUSAGE_SELF)
+    return mine.ru_utime + mine.ru_stime, mine.ru_maxrss * 1024
+
+
+def process_age() -> float:
+    """Seconds since this process was started by the launcher, imports and all."""
+    fields = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+    return uptime - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def about_this_rank() -> dict[str, str | float]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 from functools import partial
@@ -18,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpcml.errors import EXIT_BUG, HpcmlError, IntegrityError
+from hpcml import cli_jobs, cli_look
+from hpcml.cli_jobs import DIR, DRY_RUN, STEP, chosen_steps, open_campaign, resume_there
+from hpcml.errors import EXIT_BUG, HpcmlError
 
 if TYPE_CHECKING:
-    from hpcml.commands.status import CampaignStatus
-    from hpcml.opening import OpenCampaign, OpenStep
+    from hpcml.opening import OpenCampaign
     from hpcml.settings import Resolved
 
 JOB = click.argument("job", type=click.Path(path_type=Path))
-DIR = click.argument("directory", type=click.Path(path_type=Path))
 SET = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the job file."
 )
@@ -34,8 +33,6 @@ SITE = click.option("--site", help="Where to run, instead of the job file's site
 PLACE = click.option(
     "--dir", "place", type=click.Path(path_type=Path), help="Campaign directory [campaigns/NAME]."
 )
-STEP = click.option("--step", "step_name", metavar="STEP", help="Only this step.")
-JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
 HASH = click.option(
     "--hash",
     "hash_mode",
@@ -45,12 +42,17 @@ HASH = click.option(
     help="Input digests: three MiB of each file, or all of it.",
 )
 
+ORDER = (
+    *("validate", "plan", "run", "render", "submit", "work", "merge", "status", "explain", "logs"),
+    *("resume", "cancel", "verify", "units", "workloads"),
+)
+
 
 class _Group(click.Group):
     """Commands in the order of a campaign's life; a wrong name answers with the right one."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
+        return [name for name in ORDER if name in self.commands]
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -105,16 +107,6 @@ def _complain(message: str, hint: str) -> None:
 def _usage_hint(error: click.ClickException) -> str:
     ctx = getattr(error, "ctx", None)
     return f"`{ctx.command_path} --help`" if ctx else "`hpcml --help`"
-
-
-def _open(directory: Path) -> OpenCampaign:
-    from hpcml.opening import OpenCampaign
-
-    return OpenCampaign(directory)
-
-
-def _chosen(opened: OpenCampaign, step_name: str | None) -> list[OpenStep]:
-    return [opened.step(step_name)] if step_name else opened.steps
 
 
 def _resolve(
@@ -204,9 +196,9 @@ def run(
             raise click.UsageError(
                 "--set, --site and --dir go with a job file, not with a campaign directory"
             )
-        opened = _open(job)
+        opened = open_campaign(job)
     else:
-        opened = _open(_plan(job, overrides, site, place, hash_mode).root)
+        opened = open_campaign(_plan(job, overrides, site, place, hash_mode).root)
     _run_here(opened, ranks, shards, allow_missing)
 
 
@@ -230,17 +222,33 @@ def _run_here(opened: OpenCampaign, ranks: int | None, shards: int | None, allow
 @click.option("--shards", type=click.IntRange(1), default=None, help="Shards for what is missing.")
 @click.option("--allow-missing", is_flag=True, help="Merge without units that failed; the table lists them.")
 @click.option("--retry-failed", is_flag=True, help="Forget earlier failures: units get max_attempts anew.")
+@click.option("--here", is_flag=True, help="On this machine, even if the campaign was planned for a cluster.")
+@click.option("--automatic", is_flag=True, hidden=True)  # said by merge jobs: only what can be cured
+@DRY_RUN
 def resume(
-    directory: Path, step_name: str | None, ranks: int | None, shards: int | None, allow_missing: bool,
+    directory: Path,
+    step_name: str | None,
+    ranks: int | None,
+    shards: int | None,
+    allow_missing: bool,
     retry_failed: bool,
-) -> None:  # fmt: skip
-    """Compute what is missing, then merge."""
-    opened = _open(directory)
+    here: bool,
+    automatic: bool,
+    dry_run: bool,
+) -> None:
+    """Compute what is missing, then merge; on a cluster, submit what is missing."""
+    opened = open_campaign(directory)
+    on_cluster = opened.campaign.site.scheduler != "local" and not here
+    if dry_run and not on_cluster:
+        raise click.UsageError("--dry-run shows what would be submitted; here nothing is submitted")
     if retry_failed:
         from hpcml.store.journal import Journal
 
-        for step in _chosen(opened, step_name):
+        for step in chosen_steps(opened, step_name):
             Journal(opened.layout.journal).write("failures-forgiven", step=step.name)
+    if on_cluster:
+        resume_there(opened, shards, dry_run, automatic)
+        return
     _run_here(opened, ranks, shards, allow_missing)
 
 
@@ -279,8 +287,8 @@ def merge(directory: Path, step_name: str | None, allow_missing: bool, on_confli
     from hpcml.commands.merge import merge as merge_step
     from hpcml.display import merged_lines, shown_progress
 
-    opened = _open(directory)
-    for step in _chosen(opened, step_name):
+    opened = open_campaign(directory)
+    for step in chosen_steps(opened, step_name):
         with shown_progress() as progress:
             merged = merge_step(
                 opened,
@@ -293,102 +301,5 @@ def merge(directory: Path, step_name: str | None, allow_missing: bool, on_confli
             print(line)
 
 
-@cli.command()
-@DIR
-@JSON
-@click.option("--watch", is_flag=True, help="Again every 2 s, until all is done.")
-def status(directory: Path, as_json: bool, watch: bool) -> None:
-    """What is done, failed and missing, per step and shard."""
-    from hpcml.commands.status import status as take_status
-
-    opened = _open(directory)
-    while True:
-        found = take_status(opened)
-        if as_json:
-            print(json.dumps(_finite(found.to_json()), indent=1))
-        else:
-            _show_status(found, clear=watch)
-        if not watch or found.complete:
-            return
-        time.sleep(2.0)
-
-
-def _show_status(found: CampaignStatus, *, clear: bool) -> None:
-    from hpcml.display import status_lines
-
-    if clear and sys.stdout.isatty():
-        click.clear()
-    for line in status_lines(found):
-        print(line)
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no infinity: unknown times become null."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if value == float("inf") else value
-
-
-@cli.command()
-@DIR
-@JSON
-@click.option(
-    "--set-aside", is_flag=True, help="Move damaged files away, so that resume computes them again."
-)
-def verify(directory: Path, as_json: bool, set_aside: bool) -> None:
-    """Re-read everything, check every checksum, print a content digest a table."""
-    from hpcml.commands.verify import verify as check
-
-    found = check(_open(directory), set_aside=set_aside)
-    if as_json:
-        print(json.dumps(found.to_json(), indent=1))
-    else:
-        for name, digest in found.digests.items():
-            print(f"{digest}  {name}")
-        print(f"{found.files} files, {found.bytes} bytes read")
-    for name in found.set_aside:
-        print(f"hpcml: set aside: {name}", file=sys.stderr)
-    for problem in found.problems[1:]:
-        print(f"hpcml: problem: {problem}", file=sys.stderr)
-    if found.problems and not set_aside:
-        raise IntegrityError(
-            found.problems[0],
-            "`hpcml verify DIR --set-aside` moves damaged files away; then `hpcml resume DIR`",
-        )
-
-
-@cli.command()
-@DIR
-@STEP
-@click.option(
-    "--state", type=click.Choice(["all", "done", "missing", "failed"]), default="all", show_default=True
-)
-@JSON
-def units(directory: Path, step_name: str | None, state: str, as_json: bool) -> None:
-    """List units, with their state."""
-    from hpcml.commands.units import list_units
-
-    opened = _open(directory)
-    rows = [row for step in _chosen(opened, step_name) for row in list_units(step, state)]
-    if as_json:
-        print(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        print(f"{row['step']}\t{row['unit']}\t{row['state']}" + (f"\t{row['error']}" if row["error"] else ""))
-
-
-@cli.command()
-@click.argument("name", required=False)
-def workloads(name: str | None) -> None:
-    """List workloads, or describe one: its parameters, inputs and columns."""
-    from hpcml import registry
-    from hpcml.commands.workloads import describe
-
-    if name:
-        for line in describe(registry.load(name), name):
-            print(line)
-        return
-    for known in registry.known_names():
-        print(known)
+for command in (*cli_jobs.COMMANDS, *cli_look.COMMANDS):
+    cli.add_command(command)

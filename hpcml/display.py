@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+    from hpcml.commands.efficiency import StepEfficiency
     from hpcml.commands.merge import Merged
     from hpcml.commands.run import Progress
     from hpcml.commands.status import CampaignStatus
+    from hpcml.commands.submit import Sent
 
 PLAIN_SECONDS = 30.0
 
@@ -122,7 +124,10 @@ def merged_lines(merged: Merged) -> Iterator[str]:
 
 
 def status_lines(found: CampaignStatus) -> Iterator[str]:
-    yield f"{found.campaign}  {found.root}"
+    queue = f"  {found.jobs} jobs queued or running" if found.jobs else ""
+    yield f"{found.campaign}  {found.root}{queue}"
+    if found.silent:
+        yield f"the scheduler does not answer: {found.silent}"
     for step in found.steps:
         if step.units < 0:
             yield f"{step.name:<20} waiting for the steps before it"
@@ -135,6 +140,9 @@ def status_lines(found: CampaignStatus) -> Iterator[str]:
         if len(step.shards) > 1:
             for shard in step.shards:
                 pace = f", {_rate(shard.rate)}" if shard.rate else ""
+                pace += f", job {shard.job}" if shard.job else ""
+                pace += f" on {shard.node}" if shard.node else ""
+                pace += f", restarted {shard.restarts}x" if shard.restarts else ""
                 yield (
                     f"  shard {shard.shard:<5}        {shard.state:<11} {shard.done} of {shard.units} done,"
                     f" {shard.failed} failed, {shard.missing} missing{pace}"
@@ -148,6 +156,36 @@ def status_lines(found: CampaignStatus) -> Iterator[str]:
             yield f"  DAMAGED: {line}"
         if step.doubled:
             yield f"  {step.doubled} units are recorded more than once"
+
+
+def sent_lines(sent: Sent, dry_run: bool) -> Iterator[str]:
+    yield f"attempt {sent.attempt}: {sent.folder}"
+    for command in sent.calls if dry_run else ():
+        yield " ".join(command)
+    for name, job in {} if dry_run else sent.jobs.items():
+        yield f"  {name}: job {job}" if job else f"  {name}: submitted by the DAG"
+    if sent.waiting:
+        yield f"  not submitted: {', '.join(sent.waiting)} (a step before them runs on this machine)"
+
+
+def efficiency_lines(steps: list[StepEfficiency]) -> Iterator[str]:
+    for step in steps:
+        if not step.starts:
+            yield f"{step.name}: not started"
+            continue
+        yield (
+            f"{step.name}: {100 * step.efficiency:.0f} % of {step.allocated / 3600:.2f} core hours computed,"
+            f" {step.lost / 3600:.2f} lost to {step.killed} killed of {step.starts} starts"
+        )
+        if step.peak_memory:
+            yield (
+                f"  peak memory {step.peak_memory / 1e9:.2f} GB a rank (asked: {step.asked_memory / 1e9:.2f}),"
+                f" longest shard {_time(step.longest)} (asked: {_time(step.asked_walltime)})"
+            )
+            yield (
+                f"  next time: resources: {{memory: {step.next_memory // 1_000_000}MB,"
+                f" walltime: {step.next_walltime}s}}"
+            )
 
 
 def _rate(rate: float) -> str:

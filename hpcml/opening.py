@@ -162,6 +162,13 @@ class OpenStep:
     def ledger(self) -> Ledger:
         return scan(self.layout, len(self.units()), self.identity())
 
+    def finished(self) -> bool:
+        """Is the step merged, with nothing missing that the unit list wants?"""
+        if not self.layout.table.is_file() or not self.listed():
+            return False
+        about = self.table().about
+        return bool(about["units"] == len(self.units()) and about["fingerprint"] == self.units().fingerprint)
+
     def table(self) -> StepTable:
         return StepTable(self.layout)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from hpcml.campaign import Campaign, StepPlan
 from hpcml.seeds import STREAM_VERSION
+from hpcml.share import shared
 
 PACKAGES = (
     "hpcml",
@@ -81,7 +82,7 @@ def provenance(
         "seed": str(campaign.seed),
         "streams": STREAM_VERSION,
         "versions": json.dumps(versions()),
-        "code": git_state(Path(__file__).resolve().parent),
+        "code": git_state(shared("config").parent),
         "job_file_code": git_state(Path(campaign.base)) if campaign.base else "",
         "machines": json.dumps(machines),
         "merged": time.strftime("%Y-%m-%dT%H:%M:%S%z"),

@@ -18,9 +18,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hpcml import allocation
+from hpcml.commands.jobs import next_attempt
 from hpcml.commands.merge import Merged, merge
 from hpcml.errors import (
     EXIT_DONE,
@@ -36,6 +37,10 @@ from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.schedulers import shell
 from hpcml.store.atomic import create_once, storage_errors
 from hpcml.store.sealed import runs_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 POLL = 0.2
 PATIENCE = 60.0
@@ -128,14 +133,14 @@ def _attempt(step: OpenStep, effort: Effort, begun: bool) -> tuple[int, int]:
     return write_attempt(step, effort.shards or planned)
 
 
-def write_attempt(step: OpenStep, shards: int) -> tuple[int, int]:
-    """Write down what a resume sets out to do: the units missing now, in so many shards."""
-    runs = runs_of(step.ledger().missing)
+def write_attempt(step: OpenStep, shards: int, numbers: NDArray[np.int64] | None = None) -> tuple[int, int]:
+    """Write down what a resume sets out to do, the units missing now (or `numbers`); (attempt, shards)."""
+    runs = runs_of(step.ledger().missing if numbers is None else numbers)
     text = json.dumps({"shards": shards, "units": [[int(a), int(n)] for a, n in runs.tolist()]})
-    number = 2
-    while not create_once(step.layout.attempt(number), text):
-        number += 1
-    return number, shards
+    attempt = max(2, next_attempt(step.opened))
+    while not create_once(step.layout.attempt(attempt), text):
+        attempt += 1
+    return attempt, shards
 
 
 def _command(step: OpenStep, shard: int, attempt: int, ranks: int) -> list[str]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from hpcml.commands.jobs import Jobs, jobs_of
+from hpcml.commands.work import attempt_numbers
 from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.states import ShardState, shard_state
 from hpcml.store.journal import read_journal
@@ -29,6 +31,9 @@ class ShardStatus:
     failed: int
     missing: int
     rate: float
+    job: str
+    node: str
+    restarts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,13 @@ class StepStatus:
 
 @dataclass(frozen=True, slots=True)
 class CampaignStatus:
+    """jobs: queued, held or running ones; silent: why the scheduler did not answer, or ''."""
+
     campaign: str
     root: str
     steps: list[StepStatus]
+    jobs: int
+    silent: str
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -68,18 +77,19 @@ class CampaignStatus:
 
 
 def status(opened: OpenCampaign) -> CampaignStatus:
+    """Parts, logs, journal and scheduler as one; one call to the scheduler, whatever the size."""
     last_words = {
-        (word["step"], word["shard"]): word["event"].removeprefix("shard-")
+        (word["step"], word["attempt"], word["shard"]): word["event"].removeprefix("shard-")
         for word in read_journal(
             opened.layout.journal, "shard-started", "shard-interrupted", "shard-incomplete", "shard-done"
         )
-        if word.get("attempt", 1) == 1
     }
-    steps = [_step(step, last_words) for step in opened.steps]
-    return CampaignStatus(opened.campaign.name, str(opened.root), steps)
+    jobs = Jobs() if opened.campaign.site.scheduler == "local" else jobs_of(opened)
+    steps = [_step(step, last_words, jobs) for step in opened.steps]
+    return CampaignStatus(opened.campaign.name, str(opened.root), steps, len(jobs.live), jobs.silent)
 
 
-def _step(step: OpenStep, last_words: dict[tuple[str, int], str]) -> StepStatus:
+def _step(step: OpenStep, last_words: dict[tuple[str, int, int], str], jobs: Jobs) -> StepStatus:
     if not step.listed():
         return StepStatus(
             step.name, "waiting", -1, 0, 0, 0, 0, 0, 0, 0.0, float("inf"), [], [], False, [], []
@@ -99,7 +109,7 @@ def _step(step: OpenStep, last_words: dict[tuple[str, int], str]) -> StepStatus:
     merged = step.layout.table.is_file()
     missing = len(ledger.missing)
     rate = sum(rates.values())
-    shards = _shards(step, ledger, failed, rates, last_words)
+    shards = _shards(step, ledger, failed, rates, last_words, jobs)
     state = "merged" if merged and not missing else "done" if not missing else "incomplete"
     if missing and any(log.alive for log in ledger.logs):
         state = "running"
@@ -142,28 +152,51 @@ def _shards(
     ledger: Ledger,
     failed: np.ndarray[Any, np.dtype[np.bool_]],
     rates: dict[int, float],
-    last_words: dict[tuple[str, int], str],
+    last_words: dict[tuple[str, int, int], str],
+    jobs: Jobs,
 ) -> list[ShardStatus]:
-    """The shards of the job file; a resume may deal the same units out in others."""
-    shards = step.plan.resources.shards
-    bounds = shard_bounds(step.units().cost, shards)
-    done = np.concatenate(([0], np.cumsum(ledger.done)))[bounds]
-    broken = np.concatenate(([0], np.cumsum(failed)))[bounds]
+    """The shards of the newest attempt at the step: the job file's, or those of a resume."""
+    attempt = _newest_attempt(step, jobs)
+    numbers, shards = attempt_numbers(step, attempt)
+    bounds = shard_bounds(step.units().cost[numbers], shards)
+    done = np.concatenate(([0], np.cumsum(ledger.done[numbers])))[bounds]
+    broken = np.concatenate(([0], np.cumsum(failed[numbers])))[bounds]
+    records = jobs.newest(step.name)
     found = []
-    for number in range(shards):
-        total = int(bounds[number + 1] - bounds[number])
-        have = int(done[number + 1] - done[number])
-        state: ShardState = shard_state(
+    for shard in range(shards):
+        total = int(bounds[shard + 1] - bounds[shard])
+        have = int(done[shard + 1] - done[shard])
+        word = last_words.get((step.name, attempt, shard))
+        job = records[shard].record if shard in records and records[shard].attempt == attempt else None
+        state = shard_state(
             total == have,
-            None,
-            tried=(step.name, number) in last_words,
-            interrupted=last_words.get((step.name, number)) == "interrupted",
+            job.state if job else None,
+            tried=word is not None,
+            interrupted=word == "interrupted",
         )
-        name = "running" if rates.get(number) and total > have else state.value
+        # a rank that writes is at work, whatever the scheduler says or does not say
+        if rates.get(shard) and total > have:
+            state = ShardState.RUNNING
         found.append(
             ShardStatus(
-                number, name, total, have, int(broken[number + 1] - broken[number]), total - have,
-                rates.get(number, 0.0),
+                shard=shard,
+                state=state.value,
+                units=total,
+                done=have,
+                failed=int(broken[shard + 1] - broken[shard]),
+                missing=total - have,
+                rate=rates.get(shard, 0.0),
+                job=f"{records[shard].ref.job}.{records[shard].ref.index}" if job else "",
+                node=job.node if job else "",
+                restarts=job.restarts if job else 0,
             )
-        )  # fmt: skip
+        )
     return found
+
+
+def _newest_attempt(step: OpenStep, jobs: Jobs) -> int:
+    written = [
+        int(path.stem.rpartition("-")[2]) for path in step.layout.attempt(1).parent.glob("attempt-*.json")
+    ]
+    submitted = [job.attempt for job in jobs.shards if job.step == step.name]
+    return max([1, *written, *submitted])

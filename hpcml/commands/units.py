@@ -24,7 +24,7 @@ def list_units(step: OpenStep, state: str = "all") -> list[dict[str, Any]]:
         rows.append(
             {
                 "step": step.name, "unit": key, "number": number, "state": word,
-                "attempts": counts.get(key, 0), "error": error, "payload": units.values(number),
+                "attempts": counts.get(key, 0), "error": error, "payload": units.unit(number).payload,
             }
         )  # fmt: skip
     return rows

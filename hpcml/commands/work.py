@@ -10,7 +10,7 @@ import json
 import logging
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ from hpcml.store.context import UnitContext
 from hpcml.store.journal import Journal
 from hpcml.store.ledger import failed_attempts, scan
 from hpcml.store.recorder import Recorder, seal_left_logs
-from hpcml.store.sealed import ids_of
+from hpcml.store.sealed import RUN, ids_of
 from hpcml.store.units import shard_bounds
 
 if TYPE_CHECKING:
@@ -119,7 +119,10 @@ def _work(task: Task, comm: Comm, interruption: Interruption) -> int:
         journal.write("shard-started", **words, units=len(agenda.pending), **about)
     rank = _Rank(task, comm, step, agenda, journal)
     interrupted, done, failed = rank.run(interruption)
-    totals = comm.gather_sum([int(interrupted), done, failed])
+    cpu_seconds, peak = allocation.usage()
+    own = [0] * comm.size
+    own[comm.rank] = peak
+    totals = comm.gather_sum([int(interrupted), done, failed, round(1000 * cpu_seconds), *own])
     left = len(agenda.pending) - totals[1] + agenda.beyond_attempts
     if totals[0] and left > agenda.beyond_attempts:
         code, word = EXIT_INTERRUPTED, "shard-interrupted"
@@ -128,29 +131,39 @@ def _work(task: Task, comm: Comm, interruption: Interruption) -> int:
     else:
         code, word = EXIT_DONE, "shard-done"
     if comm.rank == 0:
-        journal.write(word, **words, done=totals[1], failed=totals[2], left=left)
-        log.info("%s: shard %d: %d units done, %d failed, %d left", task.step, task.shard, *totals[1:], left)
+        used = {
+            "ranks": comm.size, "wall_seconds": round(allocation.process_age(), 3),
+            "cpu_seconds": totals[3] / 1000, "peak_bytes": max(totals[4:]),
+        }  # fmt: skip
+        journal.write(word, **words, done=totals[1], failed=totals[2], left=left, **used)
+        log.info("%s: shard %d: %d units done, %d failed, %d left", task.step, task.shard, *totals[1:3], left)
     return code
 
 
 def shard_numbers(task: Task, step: OpenStep) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Unit numbers of the shard: of all units, or of those that a resume set out to do."""
+    """Unit numbers of the shard: of those that the attempt set out to do, else of all units."""
     units = step.units()
-    numbers = np.arange(len(units))
-    shards = task.shards or step.plan.resources.shards
-    if task.attempt > 1:
-        path = step.layout.attempt(task.attempt)
-        try:
-            attempt = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UsageError(f"step {step.name!r} has no attempt {task.attempt} ({path})") from None
-        runs = np.array([tuple(run) for run in attempt["units"]], [("first", "<u4"), ("count", "<u4")])
-        numbers = ids_of(runs)
-        shards = attempt["shards"]
+    numbers, planned = attempt_numbers(step, task.attempt)
+    shards = task.shards or planned
     if not 0 <= task.shard < shards:
         raise UsageError(f"step {step.name!r} has shards 0 to {shards - 1}, not {task.shard}")
     bounds = shard_bounds(units.cost[numbers], shards)
-    return numbers[bounds[task.shard] : bounds[task.shard + 1]]
+    mine: np.ndarray[Any, np.dtype[np.int64]] = numbers[bounds[task.shard] : bounds[task.shard + 1]]
+    return mine
+
+
+def attempt_numbers(step: OpenStep, attempt: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], int]:
+    """(unit numbers, shards) of an attempt.
+
+    A resume writes them down for the step that it found unfinished; for the first attempt, and for
+    steps whose units were not listed then, they are all units in the job file's shards.
+    """
+    try:
+        raw = json.loads(step.layout.attempt(attempt).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return np.arange(len(step.units())), step.plan.resources.shards
+    runs = np.array([tuple(run) for run in raw["units"]], RUN)
+    return ids_of(runs), int(raw["shards"])
 
 
 def _agenda(task: Task, step: OpenStep) -> Agenda:
@@ -218,14 +231,13 @@ class _Rank:
         self._shared: dict[int, tuple[Workload, Any]] = {}
         self._said = time.monotonic()
 
-    def _numbers_of_node(self) -> Sequence[int]:
+    def _numbers_of_node(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """The node's units: all of them on one node, else every n-th by number of ranks."""
+        pending = self.agenda.pending
         if self.comm.nodes == 1:
-            chosen = self.agenda.pending
-        else:
-            slots = np.array(self.comm.node_of_rank)[np.arange(len(self.agenda.pending)) % self.comm.size]
-            chosen = self.agenda.pending[slots == self.comm.node]
-        return [int(number) for number in chosen]
+            return pending
+        slots = np.array(self.comm.node_of_rank)[np.arange(len(pending)) % self.comm.size]
+        return pending[slots == self.comm.node]
 
     def _open_queue(self) -> Queue:
         path = Queue.create(len(self.numbers)) if self.comm.node_rank == 0 else None
@@ -254,53 +266,73 @@ class _Rank:
 
     def _loop(self, interruption: Interruption) -> None:
         queue, numbers = self.queue, self.numbers
-        while chunk := queue.draw():
-            for position in chunk:
-                self._one(numbers[position], interruption)
+        while rest := queue.draw():
+            while rest:
+                ended = self._compute(numbers[rest.start : rest.stop], interruption)
+                rest = rest[ended:]
                 if interruption.requested or queue.stopped:
                     return
-                if queue.too_long(position - chunk.start + 1) and position + 1 < chunk.stop:
-                    self.recorder.write()
-                    if queue.give_back(range(position + 1, chunk.stop)):
-                        break
                 if interruption.no_time_for(self.longest):
                     interruption.request()
                     return
+                if queue.too_long(ended) and rest:
+                    self.recorder.write()
+                    if queue.give_back(rest):
+                        break
             self._say_progress()
         while self.again and not (interruption.requested or queue.stopped):
-            self._one(self.again.pop(0), interruption)
+            self._compute(np.array([self.again.pop(0)]), interruption)
 
-    def _one(self, number: int, interruption: Interruption) -> None:
-        """Compute and record one unit; its exception is a failure of this unit alone."""
-        context = self.context
-        unit = self.units.unit(number)
-        context.begin(unit)
-        workload, shared = self._opened(int(self.units.combination[number]))
+    def _compute(self, numbers: np.ndarray[Any, np.dtype[np.int64]], interruption: Interruption) -> int:
+        """Compute and record units one by one; how many ended before it was time to look up.
+
+        An exception is a failure of its unit alone. Nothing is done here twice a unit that can be
+        done once a chunk: short units come by the hundred thousand a second.
+        """
+        context, recorder, shared_of = self.context, self.recorder, self._shared
+        files = self.artifacts or self.externals
+        look_up = self.queue.look_up
+        ended = 0
         begun = time.perf_counter()
-        try:
-            with interruption.unit():
-                result = workload.process(unit, shared, context)
-            if self.artifacts or self.externals:
-                result = {**result, **context.file_rows(self.artifacts, self.externals)}
-            now = time.perf_counter()
-            self.recorder.add(number, result, now, now - begun)
-        except StorageError:
-            raise
-        except Exception as error:
-            self._failed(number, unit.key, error)
-            context.end(done=False)
-            return
-        context.end(done=True)
-        self.done += 1
-        if now - begun > self.longest:
-            self.longest = now - begun
+        for number, unit, combination in zip(
+            numbers.tolist(), self.units.units(numbers), self.units.combination[numbers].tolist(), strict=True
+        ):
+            context.begin(unit)
+            if combination not in shared_of:
+                self._open(combination)
+                begun = time.perf_counter()
+            workload, shared = shared_of[combination]
+            try:
+                interruption.in_unit = True
+                try:
+                    result = workload.process(unit, shared, context)
+                finally:
+                    interruption.in_unit = False
+                if files:
+                    result = {**result, **context.file_rows(self.artifacts, self.externals)}
+                now = time.perf_counter()
+                if now - begun > self.longest:
+                    self.longest = now - begun
+                begun = recorder.add(number, result, begun, now)
+            except StorageError:
+                raise
+            except Exception as error:
+                self._failed(number, unit.key, error)
+                context.end(done=False)
+                begun = time.perf_counter()
+            else:
+                if context.used:
+                    context.end(done=True)
+                self.done += 1
+            ended += 1
+            if begun > look_up:
+                break
+        return ended
 
-    def _opened(self, combination: int) -> tuple[Workload, Any]:
-        """The workload of one combination of swept values, opened once a rank."""
-        if combination not in self._shared:
-            workload = self.step.instance(self.units.combinations[combination])
-            self._shared[combination] = (workload, workload.open(self.step.inputs()))
-        return self._shared[combination]
+    def _open(self, combination: int) -> None:
+        """Open the workload of one combination of swept values, once a rank."""
+        workload = self.step.instance(self.units.combinations[combination])
+        self._shared[combination] = (workload, workload.open(self.step.inputs()))
 
     def _failed(self, number: int, key: str, error: Exception) -> None:
         self.failures[number] = attempts = self.failures.get(number, 0) + 1

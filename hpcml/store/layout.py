@@ -6,7 +6,7 @@ DIR/
   journal/<writer>.jsonl        what was tried
   output/<step>.s<shard>.a<attempt>.log   what ranks print, when `run` or `resume` starts them
   lock                          held by the `run` or `resume` that is at work here
-  submit/                       rendered scheduler files
+  submit/attempt-0001/          rendered scheduler files, and what jobs print (<step>/logs)
   report/                       plots for people
   steps/<step>/
     units.h5                    unit list, written by plan or by the merge that completes the inputs
@@ -104,6 +104,9 @@ class Layout:
     @property
     def submit(self) -> Path:
         return self.root / "submit"
+
+    def attempt_folder(self, attempt: int) -> Path:
+        return self.submit / f"attempt-{attempt:04d}"
 
     @property
     def report(self) -> Path:

@@ -1,0 +1,122 @@
+"""The commands that speak of a scheduler: render, submit, explain, cancel, logs.
+
+What lives here: their command lines. What does not: the others and the exit codes (cli.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from hpcml.opening import OpenCampaign, OpenStep
+
+DIR = click.argument("directory", type=click.Path(path_type=Path))
+STEP = click.option("--step", "step_name", metavar="STEP", help="Only this step.")
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Write the files and show the calls; submit nothing.")
+
+
+def open_campaign(directory: Path) -> OpenCampaign:
+    """The campaign in `directory`; what opening needs is imported only now."""
+    from hpcml.opening import OpenCampaign
+
+    return OpenCampaign(directory)
+
+
+def chosen_steps(opened: OpenCampaign, step_name: str | None) -> list[OpenStep]:
+    return [opened.step(step_name)] if step_name else opened.steps
+
+
+@click.command()
+@DIR
+@STEP
+def render(directory: Path, step_name: str | None) -> None:
+    """Write the scheduler's files, to look at or to submit by hand."""
+    from hpcml.commands.jobs import next_attempt
+    from hpcml.commands.render import render as render_files
+    from hpcml.commands.submit import batch_steps, refuse_local
+
+    opened = open_campaign(directory)
+    refuse_local(opened)
+    steps = [opened.step(step_name)] if step_name else batch_steps(opened)[0]
+    attempt = next_attempt(opened)
+    shards = {step.name: range(step.plan.resources.shards) for step in steps}
+    out = opened.layout.attempt_folder(attempt)
+    for path in render_files(opened.root, opened.campaign, attempt=attempt, shards=shards, out=out):
+        click.echo(path)
+
+
+@click.command()
+@DIR
+@DRY_RUN
+def submit(directory: Path, dry_run: bool) -> None:
+    """Submit every step that is not merged, chained, and return."""
+    from hpcml.commands.submit import submit as send_all
+    from hpcml.display import sent_lines
+
+    for line in sent_lines(send_all(open_campaign(directory), dry_run=dry_run), dry_run):
+        click.echo(line)
+
+
+def resume_there(opened: OpenCampaign, shards: int | None, dry_run: bool, automatic: bool) -> None:
+    """`hpcml resume` of a campaign that was planned for a cluster."""
+    from hpcml.commands.resume import resume
+    from hpcml.display import sent_lines
+
+    resumed = resume(opened, shards=shards or 0, dry_run=dry_run, automatic=automatic)
+    for line in resumed.words:
+        click.echo(line)
+    if resumed.sent is not None:
+        for line in sent_lines(resumed.sent, dry_run):
+            click.echo(line)
+
+
+@click.command()
+@DIR
+def explain(directory: Path) -> None:
+    """Why is it not done? Pending, held and failed jobs in plain sentences, each with its cure."""
+    from hpcml.commands.explain import explain as find_reasons
+
+    reasons = find_reasons(open_campaign(directory))
+    if not reasons:
+        click.echo("everything is merged")
+    for reason in reasons:
+        click.echo(f"{reason.who}: {reason.sentence}")
+        if reason.remedy:
+            click.echo(f"    -> {reason.remedy}")
+
+
+@click.command()
+@DIR
+@click.option("--dry-run", is_flag=True, help="Show the call only.")
+def cancel(directory: Path, dry_run: bool) -> None:
+    """Take the campaign's jobs out of the queue; what is recorded stays."""
+    from hpcml.commands.cancel import cancel as cancel_jobs
+
+    command, live = cancel_jobs(open_campaign(directory), dry_run=dry_run)
+    if not command:
+        click.echo("no job is queued or running")
+    elif dry_run:
+        click.echo(" ".join(command))
+    else:
+        click.echo(f"cancelled {live} jobs")
+
+
+@click.command()
+@DIR
+@STEP
+@click.option("--shard", type=click.IntRange(0), default=None, help="Only this shard.")
+@click.option("--lines", type=click.IntRange(1), default=20, show_default=True, help="Of each file's end.")
+def logs(directory: Path, step_name: str | None, shard: int | None, lines: int) -> None:
+    """What jobs printed, the end of each file."""
+    from hpcml.commands.logs import log_files
+
+    for log in log_files(open_campaign(directory), step=step_name, shard=shard):
+        click.echo(f"==> {log.path}")
+        for line in log.tail(lines):
+            click.echo(line)
+
+
+COMMANDS = (render, submit, explain, cancel, logs)

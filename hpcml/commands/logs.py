@@ -1,0 +1,67 @@
+"""What jobs printed: the files, newest last, and the end of each.
+
+What does not live here: tracebacks of units (the journal has them: `hpcml units --state failed`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpcml.commands.jobs import look
+from hpcml.opening import OpenCampaign
+from hpcml.schedulers.base import scheduler
+
+TAIL_BYTES = 64_000
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """One file of output. shard is -1 for a merge."""
+
+    step: str
+    shard: int
+    attempt: int
+    path: Path
+
+    def tail(self, lines: int) -> list[str]:
+        with self.path.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+        return text.splitlines()[-lines:]
+
+
+def log_files(opened: OpenCampaign, *, step: str | None = None, shard: int | None = None) -> list[LogFile]:
+    """Output files that exist, by step, shard and attempt."""
+    found = [*_local(opened), *_submitted(opened)]
+    order = {one.name: at for at, one in enumerate(opened.steps)}
+    chosen = [
+        log for log in found if (step is None or log.step == step) and (shard is None or log.shard == shard)
+    ]
+    return sorted(chosen, key=lambda log: (order.get(log.step, -1), log.shard, log.attempt))
+
+
+def _local(opened: OpenCampaign) -> list[LogFile]:
+    found = []
+    for path in sorted((opened.root / "output").glob("*.log")):
+        match = re.fullmatch(r"(.+)\.s(\d+)\.a(\d+)\.log", path.name)
+        if match:
+            found.append(LogFile(match[1], int(match[2]), int(match[3]), path))
+    return found
+
+
+def _submitted(opened: OpenCampaign) -> list[LogFile]:
+    jobs = look(opened)
+    if not jobs.attempts:
+        return []
+    who = scheduler(opened.campaign.site.scheduler)
+    found = []
+    for job in jobs.shards:
+        folder = opened.layout.attempt_folder(job.attempt) / job.step / "logs"
+        found.append(LogFile(job.step, job.shard, job.attempt, folder / who.log_name(job.ref)))
+    for attempt in jobs.attempts:
+        for path in sorted(opened.layout.attempt_folder(attempt).glob("*/logs/merge-*.log")):
+            found.append(LogFile(path.parent.parent.name, -1, attempt, path))
+    return [log for log in found if log.path.is_file()]

@@ -1,0 +1,216 @@
+"""What is missing -> one more attempt on the cluster: other shards, larger requests, other nodes.
+
+What lives here: which units are nobody's any more, and what the next attempt asks for. What does not:
+`resume` on this machine (run.py does that walk), the retry policy itself (schedulers/failures.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hpcml.campaign import Campaign, Resources
+from hpcml.commands.jobs import Jobs, ShardJob, jobs_of, next_attempt
+from hpcml.commands.run import sole, write_attempt
+from hpcml.commands.submit import Sent, batch_steps, refuse_local, send
+from hpcml.commands.work import attempt_numbers
+from hpcml.errors import Incomplete, SchedulerError, UsageError
+from hpcml.jobfile import parse_memory, parse_walltime
+from hpcml.opening import OpenCampaign, OpenStep
+from hpcml.schedulers.explain import explain
+from hpcml.schedulers.failures import Failure, next_try
+from hpcml.store.journal import Journal, read_journal
+from hpcml.store.ledger import failed_attempts
+from hpcml.store.units import shard_bounds
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_TRIES = 5
+
+
+@dataclass(slots=True)
+class Resumed:
+    """What a resume did. sent is None when there was nothing to submit; `words` say why and what."""
+
+    sent: Sent | None = None
+    words: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What the next attempt of a step asks for."""
+
+    resources: Resources
+    exclude: tuple[str, ...]
+    words: tuple[str, ...]
+    hopeless: bool
+
+
+def resume(
+    opened: OpenCampaign, *, shards: int = 0, dry_run: bool = False, automatic: bool = False
+) -> Resumed:
+    """Submit what is missing of the first unfinished step, and all later ones.
+
+    Units of jobs that are queued or running are left to them. automatic: called by a merge job, so
+    only failures that another try can cure are tried again (schedulers/failures.py).
+    Raises SchedulerError when the scheduler does not say what is running: nothing is submitted then.
+    """
+    refuse_local(opened)
+    with sole(opened):
+        jobs = jobs_of(opened)
+        if jobs.silent:
+            raise SchedulerError(
+                f"cannot resume while the scheduler does not say what is running: {jobs.silent}",
+                "try again when it answers; nothing is lost",
+            )
+        if not jobs.attempts:
+            raise UsageError(f"{opened.campaign.name} was not submitted yet", f"`hpcml submit {opened.root}`")
+        if all(step.finished() for step in opened.steps):
+            return Resumed(words=["every step is merged: nothing to resume"])
+        dags = [ref for sub, ref, record in jobs.whole if sub.kind == "dag" and record.state.is_live]
+        if dags:
+            return Resumed(
+                words=[
+                    f"DAG {dags[0].job} is still at work and tries again by itself:"
+                    f" `hpcml status {opened.root}`; `hpcml cancel {opened.root}` first to change anything"
+                ]
+            )
+        return _resume(opened, jobs, shards, dry_run, automatic)
+
+
+def _resume(opened: OpenCampaign, jobs: Jobs, shards: int, dry_run: bool, automatic: bool) -> Resumed:
+    steps, waiting = batch_steps(opened)
+    first = steps[0]
+    if not first.ensure_listed():
+        raise Incomplete(f"step {first.name!r} waits for {', '.join(first.earlier_steps())}")
+    busy = _units_of_live_jobs(first, jobs)
+    missing = first.ledger().missing
+    beyond = _beyond_attempts(first, missing)
+    wanted = np.setdiff1d(np.setdiff1d(missing, busy), beyond)
+    words = []
+    if len(busy):
+        words.append(f"{first.name}: {len(np.intersect1d(missing, busy))} units are left to jobs at work")
+    if len(beyond):
+        words.append(
+            f"{first.name}: {len(beyond)} units failed {first.plan.max_attempts}x and are not tried again"
+            " (--retry-failed does)"
+        )
+    if len(missing) and not len(wanted):
+        return Resumed(words=[*words, "nothing to submit"])
+    request = _request(first, jobs)
+    if automatic and request.hopeless:
+        return Resumed(words=[*words, *request.words, "not tried again by itself"])
+    attempt = next_attempt(opened)
+    asked: dict[str, range] = {}
+    if len(wanted):
+        count = min(shards or first.plan.resources.shards, len(wanted))
+        if dry_run:
+            asked[first.name] = range(count)
+        else:
+            attempt, count = write_attempt(first, count, wanted)
+            asked[first.name] = range(count)
+    else:
+        asked[first.name] = range(0)
+    for step in steps[1:]:
+        asked[step.name] = range(step.plan.resources.shards)
+    live = {first.name: sorted({job.ref.job for job in jobs.shards if job.record.state.is_live})}
+    campaign = _with_resources(opened.campaign, {first.name: request.resources})
+    if not dry_run and request.words:
+        Journal(opened.layout.journal).write(
+            "resources",
+            step=first.name,
+            attempt=attempt,
+            memory=request.resources.memory,
+            walltime=request.resources.walltime,
+            why=list(request.words),
+        )
+    sent = send(
+        opened, campaign, asked, dry_run=dry_run, attempt=attempt, exclude=request.exclude, after=live,
+        waiting=waiting,
+    )  # fmt: skip
+    return Resumed(sent, [*words, *request.words])
+
+
+def _units_of_live_jobs(step: OpenStep, jobs: Jobs) -> NDArray[np.int64]:
+    """Unit numbers that a queued, held or running job will still compute."""
+    found: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+    by_attempt: dict[int, list[int]] = {}
+    for job in jobs.shards:
+        if job.step == step.name and job.record.state.is_live:
+            by_attempt.setdefault(job.attempt, []).append(job.shard)
+    for attempt, live in by_attempt.items():
+        numbers, shards = attempt_numbers(step, attempt)
+        bounds = shard_bounds(step.units().cost[numbers], shards)
+        found += [numbers[bounds[shard] : bounds[shard + 1]] for shard in live]
+    return np.concatenate(found)
+
+
+def _beyond_attempts(step: OpenStep, missing: NDArray[np.int64]) -> NDArray[np.int64]:
+    counts, _ = failed_attempts(step.opened.layout, step.name)
+    if not counts:
+        return np.empty(0, np.int64)
+    units = step.units()
+    beyond = [n for n in missing.tolist() if counts.get(units.key(n), 0) >= step.plan.max_attempts]
+    return np.array(beyond, np.int64)
+
+
+def _request(step: OpenStep, jobs: Jobs) -> _Request:
+    """Resources and nodes to avoid, from how the step's last jobs ended."""
+    site = step.opened.campaign.site
+    resources = _last_resources(step)
+    ended = [job for job in jobs.newest(step.name).values() if not job.record.state.is_live]
+    failures = {job.shard: _failure(site.scheduler, job) for job in ended}
+    classes = Counter(failure for failure in failures.values() if failure is not None)
+    tries = len(jobs.attempts)
+    options = site.options
+    memory_ceiling = options.get("memory_ceiling")
+    walltime_ceiling = options.get("walltime_ceiling")
+    exclude: list[str] = []
+    words: list[str] = []
+    hopeless = bool(classes)
+    for failure, count in sorted(classes.items()):
+        mine = [job for job in ended if failures[job.shard] is failure]
+        step_on = next_try(
+            failure,
+            resources,
+            tries=tries,
+            max_tries=MAX_TRIES,
+            memory_ceiling=parse_memory(memory_ceiling) if memory_ceiling is not None else None,
+            walltime_ceiling=parse_walltime(walltime_ceiling) if walltime_ceiling is not None else None,
+            memory_peak=max(job.record.memory_peak for job in mine),
+            node=mine[0].record.node,
+        )
+        resources = step_on.resources
+        exclude += [job.record.node for job in mine if failure is Failure.NODE and job.record.node]
+        words.append(
+            f"{step.name}: {count} shard(s) ended by {failure.value}"
+            + (f": {step_on.why}" if step_on.why else "")
+        )
+        hopeless = hopeless and not step_on.again
+    return _Request(resources, tuple(sorted(set(exclude))), tuple(words), hopeless)
+
+
+def _failure(scheduler: str, job: ShardJob) -> Failure | None:
+    return explain(scheduler, job.record).failure
+
+
+def _last_resources(step: OpenStep) -> Resources:
+    """What the last attempt asked for: an escalated request is not forgotten."""
+    resources = step.plan.resources
+    for word in read_journal(step.opened.layout.journal, "resources"):
+        if word["step"] == step.name:
+            resources = replace(resources, memory=int(word["memory"]), walltime=int(word["walltime"]))
+    return resources
+
+
+def _with_resources(campaign: Campaign, changed: Mapping[str, Any]) -> Campaign:
+    steps = tuple(
+        replace(step, resources=changed[step.name]) if step.name in changed else step
+        for step in campaign.steps
+    )
+    return replace(campaign, steps=steps)
