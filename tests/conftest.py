@@ -1,0 +1,29 @@
+"""Fixtures of the whole suite. What does not live here: helpers that tests call (toy.py)."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import toy
+
+
+@pytest.fixture(autouse=True)
+def _no_toy_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A TOY_* variable of the shell would change how every toy behaves."""
+    for name in [name for name in os.environ if name.startswith("TOY_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(params=["serial", pytest.param("openmpi", marks=pytest.mark.mpi),
+                        pytest.param("mpich", marks=pytest.mark.mpi)])  # fmt: skip
+def launcher(request: pytest.FixtureRequest) -> toy.Launcher:
+    """One test body over no MPI, Open MPI and MPICH."""
+    return toy.launcher(request.param)
+
+
+@pytest.fixture(params=[pytest.param("openmpi", marks=pytest.mark.mpi),
+                        pytest.param("mpich", marks=pytest.mark.mpi)])  # fmt: skip
+def mpi(request: pytest.FixtureRequest) -> toy.Launcher:
+    """One test body over Open MPI and MPICH."""
+    return toy.launcher(request.param)
