@@ -7,15 +7,19 @@ What does not: formats.
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from hpcml.errors import StorageError
+
+ABANDONED_SECONDS = 900.0  # longer than any pause of a living writer, clocks of two hosts included
 
 
 @contextmanager
@@ -52,20 +56,40 @@ def replacing(path: Path) -> Iterator[Path]:
     The temporary file is removed when the block fails, so that nothing half-written stays.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    handle = -1
     with storage_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
+            with suppress(OSError):  # no locks on this file system: then age alone tells who is gone
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield temporary
-            handle = os.open(temporary, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            os.fsync(handle)
             temporary.replace(path)
             sync_folder(path.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+        finally:
+            if handle >= 0:
+                os.close(handle)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove temporary files of killed writers: old, and locked by nobody."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not (entry.name.startswith(".") and entry.name.endswith(".tmp")):
+                continue
+            with suppress(OSError):  # gone meanwhile, or somebody else's: it costs space, no results
+                if time.time() - entry.stat().st_mtime < ABANDONED_SECONDS:
+                    continue
+                handle = os.open(entry.path, os.O_RDONLY)
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    Path(entry.path).unlink()
+                finally:
+                    os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:

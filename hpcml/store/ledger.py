@@ -77,6 +77,12 @@ def scan(step: StepLayout, n_units: int, identity: Identity, *, logs: bool = Tru
     fingerprint = sealed.fingerprint_bytes(identity.fingerprint)
     campaign = sealed.fingerprint_bytes(identity.campaign)
     folder = str(step.parts)
+    # logs first: one that is sealed meanwhile is then met as a part, and never missed
+    if logs:
+        for name in _names(step.logs, ".wal"):
+            state = _read_log(step.logs / name, identity, ledger)
+            if state is not None:
+                ledger.logs.append(state)
     for name in _names(step.parts, ".h5"):
         path = f"{folder}/{name}"
         try:
@@ -92,12 +98,7 @@ def scan(step: StepLayout, n_units: int, identity: Identity, *, logs: bool = Tru
             ledger.parts.append(header)
     runs = np.frombuffer(b"".join(header.run_bytes for header in ledger.parts), sealed.RUN)
     ids = sealed.ids_of(runs)
-    if logs:
-        for name in _names(step.logs, ".wal"):
-            state = _read_log(step.logs / name, identity, ledger)
-            if state is not None:
-                ledger.logs.append(state)
-        ids = np.concatenate([ids, *(np.asarray(log.ids, np.int64) for log in ledger.logs)])
+    ids = np.concatenate([ids, *(np.asarray(log.ids, np.int64) for log in ledger.logs)])
     if len(ids) and int(ids.max()) >= n_units:
         raise IntegrityError(
             f"{step.parts} holds unit number {int(ids.max())}, but the step has {n_units} units",
@@ -130,8 +131,11 @@ def _read_log(path: Path, identity: Identity, ledger: Ledger) -> LogState | None
         if (about["fingerprint"], about["campaign"]) != (identity.fingerprint, identity.campaign):
             ledger.foreign.append(path)
             return None
-        ids, first, last, busy = wal.count_units(handle, path)
-        return LogState(path, ids, not wal.try_lock(handle), about, first, last, busy)
+        dead = wal.try_lock(handle)
+        if dead:  # only asked: whoever wants to seal it must not find it locked
+            wal.unlock(handle)
+        ids, first, last, busy = wal.count_units(handle, path, checked=dead)
+        return LogState(path, ids, not dead, about, first, last, busy)
     except EOFError:
         return None  # killed before its first bytes: it holds nothing
     except IntegrityError as error:

@@ -17,6 +17,7 @@ import numpy as np
 
 from hpcml.errors import IntegrityError
 from hpcml.store import wal
+from hpcml.store.atomic import remove_abandoned
 from hpcml.store.layout import StepLayout
 from hpcml.store.parts import Identity, gather, write_part
 from hpcml.store.schema import Field, Schema, TableSchema
@@ -243,6 +244,8 @@ def seal_left_logs(
     A log of a living writer is left to it. `salvage` also takes what is whole of damaged logs.
     """
     problems = []
+    for folder in (step.parts, step.logs, step.root):
+        remove_abandoned(folder)
     for path in sorted(step.logs.glob("*.wal")):
         try:
             handle = os.open(path, os.O_RDONLY)

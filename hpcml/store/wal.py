@@ -16,6 +16,7 @@ import os
 import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,11 +58,20 @@ class LogWriter:
         self.size = 0
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND, 0o644)
-            self.locked = try_lock(self.handle)
-            text = json.dumps(about).encode()
-            self._write([FILE_HEADER.pack(FILE_MAGIC, len(text), xxhash.xxh3_64_intdigest(text)), text])
-            sync_folder(path.parent)
+            # it gets its name once it is locked: a scan that met it before would hold its lock, and
+            # another worker would take it for a dead rank's
+            hidden = path.with_name(f".{path.name}.tmp")
+            self.handle = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND, 0o644)
+            try:
+                self.locked = try_lock(self.handle)
+                text = json.dumps(about).encode()
+                self._write([FILE_HEADER.pack(FILE_MAGIC, len(text), xxhash.xxh3_64_intdigest(text)), text])
+                hidden.replace(path)
+                sync_folder(path.parent)
+            except BaseException:
+                hidden.unlink(missing_ok=True)
+                os.close(self.handle)
+                raise
 
     def append(
         self,
@@ -136,6 +146,11 @@ def try_lock(handle: int) -> bool:
     return True
 
 
+def unlock(handle: int) -> None:
+    with suppress(OSError):
+        fcntl.flock(handle, fcntl.LOCK_UN)
+
+
 def read_about(handle: int, path: Path) -> tuple[dict[str, Any], int]:
     """What a log says of itself, and where its frames start.
 
@@ -173,10 +188,7 @@ def read_frames(
             if behind is None:
                 return
             if not salvage:
-                raise IntegrityError(
-                    f"{path}: damaged at byte {position}, with whole results behind it",
-                    "`hpcml verify DIR --set-aside` keeps what is whole; `hpcml resume` computes the rest",
-                )
+                raise _damage(path, position)
             position = behind
             continue
         count, written, busy, raw = payload
@@ -184,10 +196,11 @@ def read_frames(
         yield position, _decode(raw, count, schema, written, busy)
 
 
-def count_units(handle: int, path: Path) -> tuple[list[int], float, float, float]:
-    """Unit numbers in the valid prefix, first and last time, busy seconds; reads no column bytes.
+def count_units(handle: int, path: Path, *, checked: bool) -> tuple[list[int], float, float, float]:
+    """Unit numbers in the valid prefix, first and last time, busy seconds.
 
-    Used by status on logs that may be growing: frames are trusted by their headers alone.
+    Unless `checked`, frames are trusted by their headers alone and no column bytes are read: enough
+    for a log that is growing. A checked log with damage before whole results is an IntegrityError.
     """
     _, position = read_about(handle, path)
     size = os.fstat(handle).st_size
@@ -198,10 +211,21 @@ def count_units(handle: int, path: Path) -> tuple[list[int], float, float, float
         magic, count, length, written, seconds, _ = FRAME.unpack(head)
         if magic != FRAME_MAGIC or position + FRAME.size + length > size or 4 * count > length:
             break
+        if checked and _payload(handle, position, size) is None:
+            break
         ids.extend(np.frombuffer(os.pread(handle, 4 * count, position + FRAME.size), "<u4").tolist())
         first, last, busy = first or written, written, busy + seconds
         position += FRAME.size + length
+    if checked and position < size and _next_frame(handle, position + 1, size) is not None:
+        raise _damage(path, position)
     return ids, first, last, busy
+
+
+def _damage(path: Path, position: int) -> IntegrityError:
+    return IntegrityError(
+        f"{path}: damaged at byte {position}, with whole results behind it",
+        "`hpcml verify DIR --set-aside` keeps what is whole; `hpcml resume` computes the rest",
+    )
 
 
 def _payload(handle: int, position: int, size: int) -> tuple[int, float, float, bytes] | None:
