@@ -137,6 +137,10 @@ class Scheduler(ABC):
     def submit_command(self, path: Path, *, after: Sequence[str] = ()) -> list[str]:
         """The call that submits `path`; after: job ids whose end it waits for, good or bad."""
 
+    def test_command(self, path: Path) -> list[str]:
+        """A call that checks a rendered file and submits nothing; [] where there is none."""
+        return []
+
     @abstractmethod
     def parse_submit(self, reply: Reply) -> str:
         """The job id of an accepted submission; SchedulerError with its own words otherwise."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,28 @@ from typing import Any
 from hpcml.schedulers.base import JobRecord, JobRef
 from hpcml.states import JobState
 
-SUBMIT, EXECUTE, EVICTED, TERMINATED, IMAGE_SIZE, SHADOW_EXCEPTION = 0, 1, 4, 5, 6, 7
-ABORTED, HELD, RELEASED = 9, 12, 13
-DISCONNECTED, RECONNECTED, RECONNECT_FAILED = 22, 23, 24
-CLUSTER_SUBMIT, CLUSTER_REMOVE = 35, 36
 
+class Kind(IntEnum):
+    """The events that we use, by their numbers in the log."""
+
+    SUBMIT = 0
+    EXECUTE = 1
+    EVICTED = 4
+    TERMINATED = 5
+    IMAGE_SIZE = 6
+    SHADOW_EXCEPTION = 7
+    ABORTED = 9
+    HELD = 12
+    RELEASED = 13
+    DISCONNECTED = 22
+    RECONNECTED = 23
+    RECONNECT_FAILED = 24
+    CLUSTER_SUBMIT = 35
+    CLUSTER_REMOVE = 36
+
+
+# events whose first line of text says why
+_TELLING = (Kind.ABORTED, Kind.SHADOW_EXCEPTION, Kind.DISCONNECTED, Kind.RECONNECT_FAILED)
 _FIRST_LINE = re.compile(r"(\d{3}) \((\d+)\.(-?\d+)\.\d+\) ")
 
 
@@ -59,7 +77,7 @@ def records(events: Iterable[Event]) -> dict[JobRef, JobRecord]:
         after = _after(before, event)
         if after is not None:
             found[event.ref] = after
-        elif event.kind == CLUSTER_REMOVE:
+        elif event.kind == Kind.CLUSTER_REMOVE:
             found.pop(event.ref, None)
     return found
 
@@ -67,24 +85,24 @@ def records(events: Iterable[Event]) -> dict[JobRef, JobRecord]:
 def _after(before: JobRecord, event: Event) -> JobRecord | None:
     """The record once `event` has happened; None when it changes nothing."""
     match event.kind:
-        case kind if kind in (SUBMIT, CLUSTER_SUBMIT):
+        case Kind.SUBMIT | Kind.CLUSTER_SUBMIT:
             return JobRecord(JobState.PENDING)
-        case kind if kind == EXECUTE:
+        case Kind.EXECUTE:
             return replace(before, state=JobState.RUNNING, reason="", hold_code=None, node=event.node)
-        case kind if kind in (EVICTED, SHADOW_EXCEPTION, RECONNECT_FAILED):
+        case Kind.EVICTED | Kind.SHADOW_EXCEPTION | Kind.RECONNECT_FAILED:
             return replace(before, state=JobState.PENDING, reason=event.reason, restarts=before.restarts + 1)
-        case kind if kind == TERMINATED:
+        case Kind.TERMINATED:
             state = JobState.DONE if event.exit_code == 0 else JobState.FAILED
             return replace(before, state=state, exit_code=event.exit_code, reason=event.reason)
-        case kind if kind == IMAGE_SIZE:
+        case Kind.IMAGE_SIZE:
             return replace(before, memory_peak=max(before.memory_peak, event.memory * 2**20))
-        case kind if kind == ABORTED:
+        case Kind.ABORTED:
             return replace(before, state=JobState.CANCELLED, reason=event.reason)
-        case kind if kind == HELD:
+        case Kind.HELD:
             return replace(before, state=JobState.HELD, reason=event.reason, hold_code=event.hold_code)
-        case kind if kind == RELEASED:
+        case Kind.RELEASED:
             return replace(before, state=JobState.PENDING, reason="", hold_code=None)
-        case kind if kind in (DISCONNECTED, RECONNECTED):
+        case Kind.DISCONNECTED | Kind.RECONNECTED:
             # the lease runs: the job may still be computing there
             return replace(before, state=JobState.RUNNING, reason=event.reason)
     return None
@@ -108,22 +126,25 @@ def _event(block: list[str]) -> Event | None:
     if head is None:
         return None
     kind, body = int(head[1]), block[1:]
-    event = Event(kind, JobRef(head[2], int(head[3])))
+    event = Event(kind, JobRef(str(int(head[2])), int(head[3])))
     said = "\n".join(body)
     first = next((line.strip() for line in body if line.strip()), "")
-    if kind == EXECUTE:
+    if kind == Kind.EXECUTE:
         return replace(event, node=_node(_found(r"SlotName: (\S+)", said)))
-    if kind == TERMINATED:
+    if kind == Kind.TERMINATED:
         code = _found(r"Normal termination \(return value (\d+)\)", said)
         ended_by = _found(r"Abnormal termination \(signal (\d+)\)", said)
         reason = f"signal {ended_by}" if ended_by else ""
         return replace(event, exit_code=int(code) if code else None, reason=reason)
-    if kind == IMAGE_SIZE:
+    if kind == Kind.IMAGE_SIZE:
         return replace(event, memory=int(_found(r"(\d+)\s+-\s+MemoryUsage of job", said) or 0))
-    if kind == HELD:
+    if kind == Kind.HELD:
         code = _found(r"^\s*Code (\d+)", said)
         return replace(event, reason=first, hold_code=int(code) if code else None)
-    if kind in (ABORTED, EVICTED, SHADOW_EXCEPTION, DISCONNECTED, RECONNECT_FAILED):
+    if kind == Kind.EVICTED:
+        code = _found(r"Normal termination \(return value (\d+)\)", said)
+        return replace(event, reason=_again(code) if "and was requeued" in said else "")
+    if kind in _TELLING:
         return replace(event, reason=first)
     return event
 
@@ -133,20 +154,27 @@ def _events_from_bindings(log: Any) -> Iterator[Event]:
     for item in log.events(stop_after=0):
         event = Event(int(item.type), JobRef(str(item.cluster), item.proc))
         kind = event.kind
-        if kind == EXECUTE:
+        if kind == Kind.EXECUTE:
             event = replace(event, node=_node(str(item.get("SlotName", ""))))
-        elif kind == TERMINATED:
+        elif kind == Kind.TERMINATED:
             normal = bool(item.get("TerminatedNormally", True))
             code = int(item["ReturnValue"]) if normal else None
             reason = "" if normal else f"signal {item.get('TerminatedBySignal', '?')}"
             event = replace(event, exit_code=code, reason=reason)
-        elif kind == IMAGE_SIZE:
+        elif kind == Kind.IMAGE_SIZE:
             event = replace(event, memory=int(item.get("MemoryUsage", 0)))
-        elif kind == HELD:
+        elif kind == Kind.HELD:
             event = replace(event, reason=item.get("HoldReason", ""), hold_code=item.get("HoldReasonCode"))
-        elif kind in (ABORTED, EVICTED, SHADOW_EXCEPTION, DISCONNECTED, RECONNECT_FAILED):
+        elif kind == Kind.EVICTED:
+            again = item.get("TerminatedAndRequeued", False)
+            event = replace(event, reason=_again(str(item.get("ReturnValue", ""))) if again else "")
+        elif kind in _TELLING:
             event = replace(event, reason=str(item.get("Reason", item.get("Message", ""))))
         yield event
+
+
+def _again(code: str) -> str:
+    return f"again after exit code {code}" if code else "again after a signal"
 
 
 def _found(pattern: str, text: str) -> str:

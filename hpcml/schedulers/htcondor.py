@@ -85,8 +85,9 @@ class HTCondor(Scheduler):
                 if sub.step == place:
                     found.append(File(sub.file, f"htcondor/{sub.kind}.sub", self.context(batch, step, sub)))
         found.append(File(f"{DAG}.dag", "htcondor/campaign.dag", self._dag_values(batch, submissions)))
-        if options["dagman"]:
-            found.append(File("dagman.config", "htcondor/dagman.config", {"dagman": options["dagman"]}))
+        settings = self._dagman(batch)
+        if settings:
+            found.append(File("dagman.config", "htcondor/dagman.config", {"dagman": settings}))
         return found
 
     def submissions(self, batch: Batch) -> tuple[Submission, ...]:
@@ -256,6 +257,12 @@ class HTCondor(Scheduler):
         kept = {key: value for key, value in site.directives.items() if not _COMPUTE_ONLY.fullmatch(key)}
         return layered(layered(lines, kept), merge_directives(options))
 
+    def _dagman(self, batch: Batch) -> dict[str, Any]:
+        options = self.check_options(batch.campaign.site.options)
+        # when DAGMan talks to the schedd itself it makes all jobs at once, whatever max_materialize says
+        late = {"DAGMAN_USE_DIRECT_SUBMIT": "False"} if options["throttle"] else {}
+        return {**late, **options["dagman"]}
+
     def _dag_values(self, batch: Batch, submissions: Sequence[Submission]) -> dict[str, Any]:
         nodes = [sub for sub in submissions if sub.within == DAG]
         return {
@@ -263,6 +270,6 @@ class HTCondor(Scheduler):
             "attempt": batch.attempt,
             "nodes": nodes,
             "edges": [(before, node.name) for node in nodes for before in node.after],
-            "dagman": bool(batch.campaign.site.options.get("dagman")),
+            "dagman": bool(self._dagman(batch)),
             "tag": job_tag(batch, DAG),
         }

@@ -24,7 +24,7 @@ ATTRIBUTES = (
     "NumJobStarts",
     "RemoteHost",
     "LastRemoteHost",
-    "MemoryUsage",
+    "ResidentSetSize",
     "DAGNodeName",
     "RemoveReason",
 )
@@ -62,7 +62,7 @@ def _record(ad: Mapping[str, Any]) -> JobRecord:
     else:
         state = _STATES.get(int(status or 0), JobState.UNKNOWN)
     held = state is JobState.HELD
-    memory = ad.get("MemoryUsage", 0)
+    memory = ad.get("ResidentSetSize", 0)
     return JobRecord(
         state=state,
         reason=str(ad.get("HoldReason" if held else "RemoveReason", "")),
@@ -71,5 +71,5 @@ def _record(ad: Mapping[str, Any]) -> JobRecord:
         hold_code=ad.get("HoldReasonCode") if held else None,
         node=str(ad.get("RemoteHost") or ad.get("LastRemoteHost") or "").rpartition("@")[2],
         restarts=max(int(ad.get("NumJobStarts", 0)) - 1, 0),
-        memory_peak=memory * 2**20 if isinstance(memory, int) else 0,
+        memory_peak=memory * 1024 if isinstance(memory, int) else 0,
     )

@@ -52,7 +52,10 @@ CASES: dict[str, Case] = {
                 setup=("module purge", "module load OpenMPI/5"),
                 environment={"TOY_TEXT": "it's $HOME 100%"},
                 directives={"partition": "main", "mem-per-cpu": None, "nodes": 2, "exclusive": True},
-                options={"srun_mpi": "pmix", "merge": {"directives": {"partition": "short"}, "walltime": "1m"}},
+                options={
+                    "srun_mpi": "pmix",
+                    "merge": {"directives": {"partition": "short"}, "walltime": "1m"},
+                },
                 kernel="Haswell",
             ),
             notify={"mail": "someone@example.org", "command": 'echo "ended with $HPCML_EXIT_CODE"'},

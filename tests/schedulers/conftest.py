@@ -46,7 +46,9 @@ def _environment_of(state: Path) -> dict[str, str]:
     return dict(item.split("=", 1) for item in text.split("\0") if "=" in item)
 
 
-def _use(monkeypatch: pytest.MonkeyPatch, state: Path, names: tuple[str, ...], probe: list[str], up: str) -> None:
+def _use(
+    monkeypatch: pytest.MonkeyPatch, state: Path, names: tuple[str, ...], probe: list[str], up: str
+) -> None:
     if (state / "env.sh").exists():
         found = _environment_of(state)
         for name in names:

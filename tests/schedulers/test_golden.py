@@ -70,7 +70,7 @@ def test_written_files_are_the_rendered_ones(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [name for name in CASES if name.startswith("slurm")])
 def test_real_slurm_accepts_it(name: str, tmp_path: Path, real_slurm: None) -> None:
-    out, paths = _lay_out(CASES[name], tmp_path)
+    _, paths = _lay_out(CASES[name], tmp_path)
     slurm = scheduler("slurm")
     for path in paths:
         if path.suffix == ".sbatch":
