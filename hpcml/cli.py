@@ -18,21 +18,26 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hpcml import cli_jobs, cli_look
-from hpcml.cli_jobs import DIR, DRY_RUN, STEP, chosen_steps, open_campaign, resume_there
+from hpcml.cli_jobs import (
+    DIR,
+    DRY_RUN,
+    FOLDER,
+    SET,
+    SITE,
+    STEP,
+    chosen_steps,
+    open_campaign,
+    planned,
+    resume_there,
+)
 from hpcml.errors import EXIT_BUG, HpcmlError
 
 if TYPE_CHECKING:
+    from hpcml.inputfile import HashMode
     from hpcml.opening import OpenCampaign
     from hpcml.settings import Resolved
 
 JOB = click.argument("job", type=click.Path(path_type=Path))
-SET = click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the job file."
-)
-SITE = click.option("--site", help="Where to run, instead of the job file's site.")
-PLACE = click.option(
-    "--dir", "place", type=click.Path(path_type=Path), help="Campaign directory [campaigns/NAME]."
-)
 HASH = click.option(
     "--hash",
     "hash_mode",
@@ -44,7 +49,7 @@ HASH = click.option(
 
 ORDER = (
     *("validate", "plan", "run", "render", "submit", "work", "merge", "status", "explain", "logs"),
-    *("resume", "cancel", "verify", "units", "workloads"),
+    *("resume", "cancel", "verify", "units", "workloads", "site", "completion"),
 )
 
 
@@ -110,7 +115,7 @@ def _usage_hint(error: click.ClickException) -> str:
 
 
 def _resolve(
-    job: Path, overrides: Sequence[str], site: str | None, *, check: bool, hash_mode: Any
+    job: Path, overrides: Sequence[str], site: str | None, *, check: bool, hash_mode: HashMode
 ) -> Resolved:
     from hpcml.settings import resolve
 
@@ -120,11 +125,13 @@ def _resolve(
     return resolved
 
 
-def _plan(job: Path, overrides: Sequence[str], site: str | None, place: Path | None, hash_mode: Any) -> Any:
+def _plan(
+    job: Path, overrides: Sequence[str], site: str | None, folder: Path | None, hash_mode: HashMode
+) -> Any:
     from hpcml.commands.plan import plan
 
     resolved = _resolve(job, overrides, site, check=True, hash_mode=hash_mode)
-    return plan(resolved.campaign, place or Path("campaigns") / resolved.campaign.name)
+    return plan(resolved.campaign, folder or Path("campaigns") / resolved.campaign.name)
 
 
 @cli.command()
@@ -153,11 +160,16 @@ def validate(
 @JOB
 @SET
 @SITE
-@PLACE
+@FOLDER
 @HASH
 @click.option("--explain", is_flag=True, help="Print every value with its origin; nothing is written.")
 def plan(
-    job: Path, overrides: tuple[str, ...], site: str | None, place: Path | None, hash_mode: str, explain: bool
+    job: Path,
+    overrides: tuple[str, ...],
+    site: str | None,
+    folder: Path | None,
+    hash_mode: HashMode,
+    explain: bool,
 ) -> None:
     """Make or extend a campaign directory."""
     if explain:
@@ -168,37 +180,30 @@ def plan(
         for key, value, origin in rows:
             print(f"{key:<{width}}  {value}  # {origin}")
         return
-    planned = _plan(job, overrides, site, place, hash_mode)
-    print(f"{planned.root}: {planned.what}")
-    for name, count in planned.units.items():
+    done = _plan(job, overrides, site, folder, hash_mode)
+    print(f"{done.root}: {done.what}")
+    for name, count in done.units.items():
         if count >= 0:
             print(f"  {name}: {count} units")
         else:
-            print(f"  {name}: units are listed when {', '.join(planned.waiting_for[name])} is merged")
+            print(f"  {name}: units are listed when {', '.join(done.waiting_for[name])} is merged")
 
 
 @cli.command()
 @click.argument("job", type=click.Path(path_type=Path), metavar="JOB|DIR")
 @SET
 @SITE
-@PLACE
+@FOLDER
 @HASH
 @click.option("--ranks", type=click.IntRange(1), default=None, help="Processes a shard [the job file's].")
 @click.option("--shards", type=click.IntRange(1), default=None, help="Shards a step [the job file's].")
 @click.option("--allow-missing", is_flag=True, help="Merge without units that failed; the table lists them.")
 def run(
-    job: Path, overrides: tuple[str, ...], site: str | None, place: Path | None, hash_mode: str,
+    job: Path, overrides: tuple[str, ...], site: str | None, folder: Path | None, hash_mode: HashMode,
     ranks: int | None, shards: int | None, allow_missing: bool,
 ) -> None:  # fmt: skip
     """Do all of a campaign on this machine: plan, compute, merge, report."""
-    if job.is_dir():
-        if overrides or site or place:
-            raise click.UsageError(
-                "--set, --site and --dir go with a job file, not with a campaign directory"
-            )
-        opened = open_campaign(job)
-    else:
-        opened = open_campaign(_plan(job, overrides, site, place, hash_mode).root)
+    opened = planned(job, overrides, site, folder, hash_mode)
     _run_here(opened, ranks, shards, allow_missing)
 
 

@@ -5,16 +5,26 @@ What lives here: their command lines. What does not: the others and the exit cod
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from hpcml.inputfile import HashMode
     from hpcml.opening import OpenCampaign, OpenStep
 
 DIR = click.argument("directory", type=click.Path(path_type=Path))
 STEP = click.option("--step", "step_name", metavar="STEP", help="Only this step.")
+JOB_OR_DIR = click.argument("place", type=click.Path(path_type=Path), metavar="JOB|DIR")
+SET = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the job file."
+)
+SITE = click.option("--site", help="Where to run, instead of the job file's site.")
+FOLDER = click.option(
+    "--dir", "folder", type=click.Path(path_type=Path), help="Campaign directory [campaigns/NAME]."
+)
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Write the files and show the calls; submit nothing.")
 
 
@@ -25,20 +35,40 @@ def open_campaign(directory: Path) -> OpenCampaign:
     return OpenCampaign(directory)
 
 
+def planned(
+    place: Path, overrides: Sequence[str], site: str | None, folder: Path | None, hash_mode: HashMode = "fast"
+) -> OpenCampaign:
+    """The campaign directory `place`, or the one of the job file `place`, planned first."""
+    if place.is_dir():
+        if overrides or site or folder:
+            raise click.UsageError("--set, --site and --dir go with a job file, not with a directory")
+        return open_campaign(place)
+    from hpcml.commands.plan import plan
+    from hpcml.settings import resolve
+
+    resolved, _ = resolve(place, overrides=overrides, site=site, check_inputs=True, hash_mode=hash_mode)
+    return open_campaign(plan(resolved.campaign, folder or Path("campaigns") / resolved.campaign.name).root)
+
+
 def chosen_steps(opened: OpenCampaign, step_name: str | None) -> list[OpenStep]:
     return [opened.step(step_name)] if step_name else opened.steps
 
 
 @click.command()
-@DIR
+@JOB_OR_DIR
+@SET
+@SITE
+@FOLDER
 @STEP
-def render(directory: Path, step_name: str | None) -> None:
+def render(
+    place: Path, overrides: tuple[str, ...], site: str | None, folder: Path | None, step_name: str | None
+) -> None:
     """Write the scheduler's files, to look at or to submit by hand."""
     from hpcml.commands.jobs import next_attempt
     from hpcml.commands.render import render as render_files
     from hpcml.commands.submit import batch_steps, refuse_local
 
-    opened = open_campaign(directory)
+    opened = planned(place, overrides, site, folder)
     refuse_local(opened)
     steps = [opened.step(step_name)] if step_name else batch_steps(opened)[0]
     attempt = next_attempt(opened)
@@ -49,14 +79,20 @@ def render(directory: Path, step_name: str | None) -> None:
 
 
 @click.command()
-@DIR
+@JOB_OR_DIR
+@SET
+@SITE
+@FOLDER
 @DRY_RUN
-def submit(directory: Path, dry_run: bool) -> None:
+def submit(
+    place: Path, overrides: tuple[str, ...], site: str | None, folder: Path | None, dry_run: bool
+) -> None:
     """Submit every step that is not merged, chained, and return."""
     from hpcml.commands.submit import submit as send_all
     from hpcml.display import sent_lines
 
-    for line in sent_lines(send_all(open_campaign(directory), dry_run=dry_run), dry_run):
+    opened = planned(place, overrides, site, folder)
+    for line in sent_lines(send_all(opened, dry_run=dry_run), dry_run):
         click.echo(line)
 
 
@@ -119,4 +155,18 @@ def logs(directory: Path, step_name: str | None, shard: int | None, lines: int) 
             click.echo(line)
 
 
-COMMANDS = (render, submit, explain, cancel, logs)
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes your shell complete hpcml's words: eval "$(hpcml completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    from hpcml.cli import cli
+
+    found = get_completion_class(shell)
+    if found is None:
+        raise click.UsageError(f"no completion for {shell}")
+    click.echo(found(cli, {}, "hpcml", "_HPCML_COMPLETE").source())
+
+
+COMMANDS = (render, submit, explain, cancel, logs, completion)

@@ -179,8 +179,8 @@ def efficiency_lines(steps: list[StepEfficiency]) -> Iterator[str]:
         )
         if step.peak_memory:
             yield (
-                f"  peak memory {step.peak_memory / 1e9:.2f} GB a rank (asked: {step.asked_memory / 1e9:.2f}),"
-                f" longest shard {_time(step.longest)} (asked: {_time(step.asked_walltime)})"
+                f"  peak memory {step.peak_memory / 1e9:.2f} GB a rank (asked {step.asked_memory / 1e9:.2f}),"
+                f" longest shard {_time(step.longest)} (asked {_time(step.asked_walltime)})"
             )
             yield (
                 f"  next time: resources: {{memory: {step.next_memory // 1_000_000}MB,"

@@ -5,11 +5,13 @@ What lives here: gathering and grouping. What does not: the sentences (scheduler
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
-from hpcml.commands.jobs import Jobs, jobs_of
+from hpcml.commands.jobs import Jobs, ShardJob, jobs_of
+from hpcml.commands.logs import LogFile
 from hpcml.opening import OpenCampaign, OpenStep
-from hpcml.schedulers.base import ranges
+from hpcml.schedulers.base import ranges, scheduler
 from hpcml.schedulers.explain import explain as explain_record
 from hpcml.states import JobState
 from hpcml.store.ledger import failed_attempts
@@ -32,8 +34,53 @@ def explain(opened: OpenCampaign) -> list[Reason]:
         reasons.append(
             Reason("the scheduler", f"It does not answer: {jobs.silent}.", "ask again later; nothing is lost")
         )
+    if not all(step.finished() for step in opened.steps):
+        reasons += _dag_failure(opened, jobs)
     for step in opened.steps:
         reasons += _step(step, jobs)
+    return reasons
+
+
+_STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ ")
+_RESUME = "mend it, then `hpcml resume DIR`"
+_ENDED = (JobState.DONE, JobState.FAILED, JobState.GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Printed:
+    """The exit code that rank.sh announced last, and the last line before it that says something."""
+
+    code: int | None
+    last: str
+
+
+def _printed(step: OpenStep, job: ShardJob) -> _Printed | None:
+    folder = step.opened.layout.attempt_folder(job.attempt) / step.name / "logs"
+    path = folder / scheduler(step.opened.campaign.site.scheduler).log_name(job.ref)
+    if not path.is_file():
+        return None
+    code, last = None, ""
+    for line in LogFile(step.name, job.shard, job.attempt, path).tail(60):
+        ended = re.search(r" ends with exit code (\d+)", line)
+        if ended:
+            code = int(ended[1])
+        elif "error" in line.lower() or "No module" in line:
+            last = _STAMP.sub("", line.strip()).removeprefix("hpcml: error: ")
+    return _Printed(code, last)
+
+
+def _dag_failure(opened: OpenCampaign, jobs: Jobs) -> list[Reason]:
+    """A DAG that ended badly before or between its nodes: DAGMan's own last error."""
+    reasons = []
+    for submission, ref, record in jobs.whole:
+        if submission.kind != "dag" or record.state is not JobState.FAILED:
+            continue
+        folder = opened.layout.attempt_folder(jobs.attempts[-1])
+        talk = folder / submission.file.replace(".dag", ".dag.dagman.out")
+        lines = talk.read_text(encoding="utf-8", errors="replace").splitlines() if talk.is_file() else []
+        told = [line.split(" ", 2)[-1] for line in lines if "ERROR" in line or "Warning: default" in line]
+        if told:
+            reasons.append(Reason(f"DAG {ref.job}", f"DAGMan gave up: {' '.join(told[-2:])}.", _RESUME))
     return reasons
 
 
@@ -51,10 +98,18 @@ def _step(step: OpenStep, jobs: Jobs) -> list[Reason]:
     site = step.opened.campaign.site
     same: dict[tuple[str, str], list[int]] = {}
     for shard, job in jobs.newest(step.name).items():
-        if job.record.state is JobState.DONE:
+        record = job.record
+        printed = _printed(step, job) if not record.state.is_live else None
+        if printed is not None and record.state in _ENDED and printed.code:
+            # what the script said itself; in a DAG its job reports 0 whatever came
+            record = replace(record, state=JobState.FAILED, exit_code=printed.code)
+        if record.state is JobState.DONE:
             continue
-        said = explain_record(site.scheduler, job.record)
-        same.setdefault((said.sentence, said.remedy), []).append(shard)
+        said = explain_record(site.scheduler, record)
+        words = (
+            f" It printed: {printed.last}" if printed is not None and printed.last and printed.code else ""
+        )
+        same.setdefault((said.sentence + words, said.remedy), []).append(shard)
     if len(ledger.missing):
         for (sentence, remedy), shards in same.items():
             reasons.append(Reason(f"{step.name} shards {ranges(shards)}", sentence, remedy))
