@@ -45,7 +45,7 @@ _CODES = {
     ),
     EXIT_INCOMPLETE: Explanation(
         "Units of it failed, or their list is not there yet.",
-        "`hpcml status --failed` names them",
+        "`hpcml units DIR --state failed` names them",
         Failure.CODE,
     ),
     EXIT_INTEGRITY: Explanation(

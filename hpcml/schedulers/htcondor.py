@@ -70,6 +70,9 @@ class HTCondor(Scheduler):
         if not options["shared_filesystem"]:
             hint = "set shared_filesystem: true and put the campaign where all nodes see it"
             raise UsageError("file transfer (shared_filesystem: false) is not available yet", hint)
+        if "$" in str(batch.out):
+            # condor_submit_dag writes the path into DAGMan's own submit file as it is: it waits for ever
+            raise UsageError(f"condor_submit_dag cannot carry the '$' in {str(batch.out)!r}", "rename the folder")
         submissions = self.submissions(batch)
         found = []
         for step in batch.steps:

@@ -28,7 +28,7 @@ env >"$dir/environment"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    root = tmp_path / "it's a campaign $HOME"
+    root = tmp_path / "it's a 100% campaign"
     root.mkdir()
     python = tmp_path / "python"
     python.write_text(PAYLOAD)

@@ -138,7 +138,7 @@ def test_slurm_failure_and_cancellation(tmp_path: Path, real_slurm: None, wait_u
 
 
 def test_htcondor_restarts_and_chains(tmp_path: Path, real_htcondor: None, wait_until: Wait) -> None:
-    attempt = _htcondor(tmp_path / "it's a 100% $(campaign)", ONCE_85)
+    attempt = _htcondor(tmp_path / "it's a 100% campaign", ONCE_85)
     wait_until(lambda: (attempt.out / "campaign.dag.metrics").exists(), 120)
     assert _done(attempt) == 8
     assert _shard_states(attempt, "scan") == [JobState.DONE] * 4

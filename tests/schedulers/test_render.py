@@ -62,6 +62,11 @@ def test_a_folder_that_slurm_cannot_print_into(tmp_path: Path) -> None:
         _render(_campaign("slurm"), tmp_path / "back\\slash")
 
 
+def test_a_folder_that_dagman_cannot_find(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="condor_submit_dag cannot carry"):
+        _render(_campaign("htcondor"), tmp_path / "$(campaign)")
+
+
 def test_only_the_merge(tmp_path: Path) -> None:
     paths = _render(_campaign("slurm"), tmp_path, [])
     assert {path.name for path in paths} == {"merge.sh", "merge.sbatch", "submit.json"}
