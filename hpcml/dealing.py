@@ -42,6 +42,8 @@ class Queue:
     def __init__(self, path: Path, ranks: int) -> None:
         self._handle = os.open(path, os.O_RDWR)
         self._memory = mmap.mmap(self._handle, SIZE)
+        self._words = memoryview(self._memory).cast("q")
+        self.look_up = 0.0  # when to ask `too_long` about the chunk drawn last (perf_counter)
         self._ranks = ranks
         self._seconds = 0.0
         self._begun = 0.0
@@ -60,16 +62,17 @@ class Queue:
         return Path(name)
 
     def close(self) -> None:
+        self._words.release()
         self._memory.close()
         os.close(self._handle)
 
     def stop(self) -> None:
         """No rank draws any more (one store: safe inside a signal handler)."""
-        struct.pack_into("<q", self._memory, STOP_AT, 1)
+        self._words[STOP_AT // 8] = 1
 
     @property
     def stopped(self) -> bool:
-        return bool(struct.unpack_from("<q", self._memory, STOP_AT)[0])
+        return bool(self._words[STOP_AT // 8])
 
     def drawn(self) -> int:
         """Units dealt so far, for progress lines."""
@@ -103,6 +106,7 @@ class Queue:
             time.sleep(0.002)
         self._several = len(drawn) > 1
         self._begun = time.perf_counter()
+        self.look_up = self._begun + GIVE_BACK_SECONDS
         return drawn
 
     def _chunk(self) -> int:
@@ -135,7 +139,8 @@ class Queue:
             if returned >= STACK:
                 return False
             RANGE.pack_into(self._memory, RETURNED_AT + returned * RANGE.size, rest.start, rest.stop)
-            STATE.pack_into(self._memory, 0, following, end, held, returned + 1)
+            STATE.pack_into(self._memory, 0, following, end, held - self._several, returned + 1)
+            self._several = False  # nothing of the chunk is left in this rank's hands
             return True
         finally:
             fcntl.flock(self._handle, fcntl.LOCK_UN)

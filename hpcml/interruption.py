@@ -21,28 +21,17 @@ class UnitDropped(BaseException):
     """Raised inside a unit that did not end in its grace time. No `except Exception` catches it."""
 
 
-class _Running:
-    """Marks that a unit runs, so that only a unit is ever dropped, never the engine."""
-
-    def __init__(self, owner: Interruption) -> None:
-        self.owner = owner
-
-    def __enter__(self) -> None:
-        self.owner.in_unit = True
-
-    def __exit__(self, *_: object) -> None:
-        self.owner.in_unit = False
-
-
 class Interruption:
-    """Signal handlers for the life of a rank; `requested` turns true once and stays."""
+    """Signal handlers for the life of a rank; `requested` turns true once and stays.
+
+    The engine sets `in_unit` while a unit runs, so that only a unit is ever dropped, never the engine.
+    """
 
     def __init__(self, end: float) -> None:
         self.requested = False
         self.in_unit = False
         self.tell_others: Callable[[], None] | None = None
         self._asked_at = 0.0
-        self._running = _Running(self)
         self._deadline = 0.0
         self._end = end
         if end != float("inf"):
@@ -65,9 +54,6 @@ class Interruption:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
-
-    def unit(self) -> _Running:
-        return self._running
 
     def no_time_for(self, seconds: float) -> bool:
         """Would a unit of this length end after the wall time?"""

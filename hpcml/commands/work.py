@@ -237,7 +237,8 @@ class _Rank:
         if self.comm.nodes == 1:
             return pending
         slots = np.array(self.comm.node_of_rank)[np.arange(len(pending)) % self.comm.size]
-        return pending[slots == self.comm.node]
+        mine: np.ndarray[Any, np.dtype[np.int64]] = pending[slots == self.comm.node]
+        return mine
 
     def _open_queue(self) -> Queue:
         path = Queue.create(len(self.numbers)) if self.comm.node_rank == 0 else None

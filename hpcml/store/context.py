@@ -42,6 +42,7 @@ class UnitContext:
         "seed",
         "step",
         "unit",
+        "used",
     )
 
     def __init__(self, step: StepLayout, seed: int, artifacts: tuple[str, ...]) -> None:
@@ -54,6 +55,7 @@ class UnitContext:
         self._workspace: Path | None = None
         self._lock = -1
         self._pending: list[Path] = []
+        self.used = False  # did the unit ask for anything that `end` must look after
 
     def begin(self, unit: Unit) -> None:
         self.unit = unit
@@ -67,6 +69,7 @@ class UnitContext:
                 f"{name!r} is not one of the workload's artifacts {self._names}."
                 f" {nearest(name, list(self._names))}"
             )
+        self.used = True
         self.step.artifacts.mkdir(parents=True, exist_ok=True)
         path = self._artifacts.get(name)
         if path is None:
@@ -77,6 +80,7 @@ class UnitContext:
     @property
     def workspace(self) -> Path:
         if self._workspace is None:
+            self.used = True
             self._workspace = self._own_workspace()
         return self._workspace
 
@@ -98,6 +102,7 @@ class UnitContext:
         return folder
 
     def external(self, path: Path) -> None:
+        self.used = True
         self._externals.append(Path(path))
 
     def file_rows(self, artifacts: bool, externals: bool) -> dict[str, Any]:
@@ -158,6 +163,7 @@ class UnitContext:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+        self.used = False
 
     def recorded(self, _: list[int]) -> None:
         """Results of all ended units are in the log: their workspaces are of no more use."""

@@ -37,36 +37,29 @@ class WrongResult(ValueError):
 
 
 class _ColumnBuffer:
-    """Rows of one column since the last write; grows to what a write needs and stays."""
+    """Results of one column since the last write: the bytes of each unit, copied."""
 
-    __slots__ = ("array", "dtype", "name", "shape", "width")
+    __slots__ = ("dtype", "name", "pieces", "shape")
 
     def __init__(self, field: Field) -> None:
-        self.name, self.dtype, self.shape, self.width = field.name, field.dtype, field.shape, field.width
-        rows = max(16, min(WRITE_BYTES // field.width, 16384))
-        self.array = np.empty((rows, *field.shape), field.dtype)
-
-    def grow(self, rows: int, keep: int) -> None:
-        larger = np.empty((max(rows, 2 * len(self.array)), *self.shape), self.dtype)
-        larger[:keep] = self.array[:keep]
-        self.array = larger
+        self.name, self.shape = field.name, field.shape
+        self.dtype = np.dtype(field.dtype.str)  # NumPy's own object, so that `is` recognises it
+        self.pieces: list[bytes] = []
 
 
 class _TableBuffer:
-    __slots__ = ("columns", "name", "reduced", "row_bytes", "rows", "used")
+    __slots__ = ("columns", "name", "reduced", "rows")
 
     def __init__(self, table: TableSchema) -> None:
         self.name = table.name
         self.reduced = table.kind != "rows"
         self.columns = [_ColumnBuffer(one) for one in table.fields]
-        self.row_bytes = sum(one.width for one in table.fields)
         self.rows: list[int] = []
-        self.used = 0
 
     def add(self, given: Mapping[str, Any]) -> int:
-        """Copy one unit's rows behind the others; the bytes added. WrongResult leaves all as it was."""
+        """Copy one unit's rows behind the others; the bytes added. After WrongResult: `cut`."""
         rows = 1 if self.reduced else -1
-        used = self.used
+        size = 0
         for column in self.columns:
             try:
                 array = given[column.name]
@@ -74,36 +67,32 @@ class _TableBuffer:
                 raise WrongResult(f"table {self.name!r}: no column {column.name!r} was returned") from None
             if type(array) is not np.ndarray or array.dtype is not column.dtype:
                 array = _converted(array, column, self.name)
+            shape = array.shape
             if self.reduced:
-                if array.shape != column.shape:
+                if shape != column.shape:
                     raise _wrong_shape(self.name, column, array, column.shape)
-            else:
-                if array.shape[1:] != column.shape or array.ndim == 0:
-                    raise _wrong_shape(self.name, column, array, ("rows", *column.shape))
-                if rows != len(array):
-                    if rows >= 0:
-                        raise WrongResult(
-                            f"table {self.name!r}: column {column.name!r} has {len(array)} rows,"
-                            f" others {rows}"
-                        )
-                    rows = len(array)
-            end = used + rows
-            if end > len(column.array):
-                column.grow(end, used)
-            column.array[used:end] = array
+            elif shape[1:] != column.shape or not shape:
+                raise _wrong_shape(self.name, column, array, ("rows", *column.shape))
+            elif rows != shape[0]:
+                if rows >= 0:
+                    raise WrongResult(
+                        f"table {self.name!r}: column {column.name!r} has {shape[0]} rows, others {rows}"
+                    )
+                rows = shape[0]
+            raw = array.tobytes()
+            column.pieces.append(raw)
+            size += len(raw)
         if len(given) > len(self.columns):
             extra = sorted(set(given) - {column.name for column in self.columns})
             raise WrongResult(f"table {self.name!r}: column {extra[0]!r} is not in the schema")
         self.rows.append(rows)
-        self.used = used + rows
-        return rows * self.row_bytes
+        return size
 
-    def drop_last(self) -> None:
-        self.used -= self.rows.pop()
-
-    def clear(self) -> None:
-        self.rows.clear()
-        self.used = 0
+    def cut(self, units: int) -> None:
+        """Keep the results of the first units only."""
+        del self.rows[units:]
+        for column in self.columns:
+            del column.pieces[units:]
 
 
 def _converted(array: Any, column: _ColumnBuffer, table: str) -> NDArray[Any]:
@@ -113,7 +102,7 @@ def _converted(array: Any, column: _ColumnBuffer, table: str) -> NDArray[Any]:
         raise WrongResult(
             f"table {table!r}: column {column.name!r} has dtype {found.dtype}, the schema says {column.dtype}"
         )
-    return found
+    return np.asarray(found, column.dtype)
 
 
 def _wrong_shape(table: str, column: _ColumnBuffer, array: NDArray[Any], wanted: Any) -> WrongResult:
@@ -148,34 +137,41 @@ class Recorder:
         self._written = self._synced = time.perf_counter()
         self._log: LogWriter | None = None
 
-    def add(self, number: int, result: Mapping[str, Mapping[str, Any]], now: float, busy: float) -> None:
-        """Take the result of one unit, which ended at `now` (perf_counter) after `busy` seconds."""
-        size = 0
-        done: list[_TableBuffer] = []
+    def add(self, number: int, result: Mapping[str, Mapping[str, Any]], begun: float, now: float) -> float:
+        """Take the result of one unit, computed from `begun` to `now` (perf_counter); the time after it."""
+        size = 64
         try:
             for table in self._tables:
                 size += table.add(result[table.name])
-                done.append(table)
         except BaseException as error:
-            for table in done:
-                table.drop_last()
+            for table in self._tables:
+                table.cut(len(self._ids))
             if isinstance(error, KeyError):
                 raise WrongResult(f"no table {error.args[0]!r} was returned") from None
             raise
         self._ids.append(number)
-        self._busy += busy
-        self._bytes += size + 64
+        self._busy += now - begun
+        self._bytes += size
         if self._bytes >= WRITE_BYTES or now - self._written >= WRITE_SECONDS:
             self.write()
+            return time.perf_counter()
+        return now
 
     def write(self) -> None:
         """Append what is buffered to the log as one frame."""
         if not self._ids:
+            self._recorded([])
             self._written = time.perf_counter()
             return
         ids = np.array(self._ids, "<u4")
         rows = [np.array(table.rows, "<u4") for table in self._tables]
-        columns = [column.array[: table.used] for table in self._tables for column in table.columns]
+        # many small pieces are joined, few large ones are written as they are
+        columns = [
+            piece
+            for table in self._tables
+            for column in table.columns
+            for piece in (column.pieces if len(column.pieces) <= 16 else [b"".join(column.pieces)])
+        ]
         log = self._log or self._new_log()
         log.append(ids, rows, columns, self._busy)
         if not log.locked and log.taken():
@@ -183,7 +179,7 @@ class Recorder:
             log = self._new_log()
             log.append(ids, rows, columns, self._busy)
         for table in self._tables:
-            table.clear()
+            table.cut(0)
         self._recorded(self._ids)
         self._ids = []
         self._bytes = 0
@@ -278,5 +274,8 @@ def collect_result(schema: Schema, result: Mapping[str, Mapping[str, Any]]) -> d
         if table.name not in result:
             raise WrongResult(f"no table {table.name!r} was returned")
         buffer.add(result[table.name])
-        collected[table.name] = {column.name: column.array[: buffer.used].copy() for column in buffer.columns}
+        collected[table.name] = {}
+        for column in buffer.columns:
+            flat = np.frombuffer(column.pieces[0], column.dtype).copy()
+            collected[table.name][column.name] = flat.reshape(buffer.rows[0], *column.shape)
     return collected

@@ -54,19 +54,27 @@ class UnitList:
         return bytes(self.keys[number]).decode()
 
     def unit(self, number: int) -> Unit:
-        return Unit(self.key(number), self.values(number), float(self.cost[number]))
+        return self.units(np.array([number]))[0]
 
-    def values(self, number: int) -> dict[str, Scalar]:
-        return {name: _scalar(column[number]) for name, column in self.payload.items()}
+    def units(self, numbers: NDArray[np.int64]) -> list[Unit]:
+        """The units of these numbers; column by column, which is what makes it fast."""
+        keys: list[bytes] = self.keys[numbers].tolist()
+        names = tuple(self.payload)
+        columns = [_scalars(self.payload[name][numbers]) for name in names]
+        values = zip(*columns, strict=True) if names else ((),) * len(keys)
+        return [
+            Unit(key.decode(), dict(zip(names, row, strict=True)), cost)
+            for key, row, cost in zip(keys, values, self.cost[numbers].tolist(), strict=True)
+        ]
 
     def numbers_in_order(self) -> NDArray[np.int64]:
         """Unit numbers in the order of the result."""
         return np.argsort(self.position, kind="stable")
 
 
-def _scalar(value: Any) -> Scalar:
-    plain = value.item()
-    return plain.decode() if isinstance(plain, bytes) else plain
+def _scalars(column: NDArray[Any]) -> list[Scalar]:
+    plain: list[Any] = column.tolist()
+    return [value.decode() for value in plain] if column.dtype.kind == "S" else plain
 
 
 def list_units(

@@ -77,13 +77,12 @@ class LogWriter:
         self,
         ids: NDArray[np.uint32],
         rows: Sequence[NDArray[np.uint32]],
-        columns: Sequence[NDArray[Any]],
+        columns: Sequence[bytes],
         busy: float,
     ) -> None:
-        """Write one frame: rows per table and contiguous column blocks, both in schema order."""
-        pieces: list[Any] = [ids, *rows]
-        pieces.extend(block.reshape(-1).view(np.uint8) for block in columns if block.size)
-        size = sum(piece.nbytes for piece in pieces)
+        """Write one frame: rows per table and the bytes of the columns, both in schema order."""
+        pieces: list[Any] = [ids.data.cast("B"), *(one.data.cast("B") for one in rows), *columns]
+        size = sum(len(piece) for piece in pieces)
         head = FRAME.pack(FRAME_MAGIC, len(ids), size, time.time(), busy, 0)
         digest = xxhash.xxh3_64(head)
         for piece in pieces:
