@@ -125,15 +125,6 @@ def _resolve(
     return resolved
 
 
-def _plan(
-    job: Path, overrides: Sequence[str], site: str | None, folder: Path | None, hash_mode: HashMode
-) -> Any:
-    from hpcml.commands.plan import plan
-
-    resolved = _resolve(job, overrides, site, check=True, hash_mode=hash_mode)
-    return plan(resolved.campaign, folder or Path("campaigns") / resolved.campaign.name)
-
-
 @cli.command()
 @click.argument("job", type=click.Path(path_type=Path), required=False)
 @SET
@@ -180,7 +171,10 @@ def plan(
         for key, value, origin in rows:
             print(f"{key:<{width}}  {value}  # {origin}")
         return
-    done = _plan(job, overrides, site, folder, hash_mode)
+    from hpcml.commands.plan import plan as make_plan
+
+    resolved = _resolve(job, overrides, site, check=True, hash_mode=hash_mode)
+    done = make_plan(resolved.campaign, folder or Path("campaigns") / resolved.campaign.name)
     print(f"{done.root}: {done.what}")
     for name, count in done.units.items():
         if count >= 0:

@@ -6,15 +6,20 @@ What lives here: gathering and grouping. What does not: the sentences (scheduler
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Any
 
 from hpcml.commands.jobs import Jobs, ShardJob, jobs_of
 from hpcml.commands.logs import LogFile
+from hpcml.commands.work import attempt_numbers
+from hpcml.errors import EXIT_INCOMPLETE
 from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.schedulers.base import ranges, scheduler
 from hpcml.schedulers.explain import explain as explain_record
 from hpcml.states import JobState
-from hpcml.store.ledger import failed_attempts
+from hpcml.store.ledger import Ledger, failed_attempts
+from hpcml.store.units import shard_bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,51 +98,58 @@ def _step(step: OpenStep, jobs: Jobs) -> list[Reason]:
                 step.name, "Its units are not listed yet.", f"it waits for {', '.join(step.earlier_steps())}"
             )
         ]
-    reasons = []
     ledger = step.ledger()
-    site = step.opened.campaign.site
-    same: dict[tuple[str, str], list[int]] = {}
-    for shard, job in jobs.newest(step.name).items():
-        record = job.record
-        printed = _printed(step, job) if not record.state.is_live else None
-        if printed is not None and record.state in _ENDED and printed.code:
-            # what the script said itself; in a DAG its job reports 0 whatever came
-            record = replace(record, state=JobState.FAILED, exit_code=printed.code)
-        if record.state is JobState.DONE:
-            continue
-        said = explain_record(site.scheduler, record)
-        words = (
-            f" It printed: {printed.last}" if printed is not None and printed.last and printed.code else ""
-        )
-        same.setdefault((said.sentence + words, said.remedy), []).append(shard)
-    if len(ledger.missing):
-        for (sentence, remedy), shards in same.items():
-            reasons.append(Reason(f"{step.name} shards {ranges(shards)}", sentence, remedy))
+    if not len(ledger.missing):
+        return [Reason(step.name, "All units are done; it is not merged.", "`hpcml merge DIR`")]
     counts, last = failed_attempts(step.opened.layout, step.name)
-    errors: dict[str, list[str]] = {}
-    for key, word in last.items():
-        errors.setdefault(str(word["error"]), []).append(key)
-    for error, keys in errors.items():
-        tried = max(counts[key] for key in keys)
-        reasons.append(
-            Reason(
-                f"{step.name}: {len(keys)} unit(s), such as {keys[0]}",
-                f"They failed up to {tried} times: {error}.",
-                "mend it and `hpcml resume DIR --retry-failed`; `hpcml units DIR --state failed` lists them",
-            )
-        )
+    reasons = _jobs(step, jobs, ledger, bool(counts)) + _failed_units(step.name, counts, last)
     for path, why in ledger.damaged:
         reasons.append(
             Reason(f"{step.name}: {path.name}", f"{why}.", "`hpcml verify DIR --set-aside`, resume")
         )
-    if len(ledger.missing) and not reasons:
-        reasons.append(
-            Reason(
-                step.name,
-                f"{len(ledger.missing)} units are not computed.",
-                "`hpcml resume DIR` computes them",
-            )
-        )
-    if not len(ledger.missing):
-        reasons.append(Reason(step.name, "All units are done; it is not merged.", "`hpcml merge DIR`"))
+    if not reasons:
+        sentence = f"{len(ledger.missing)} units are not computed."
+        reasons.append(Reason(step.name, sentence, "`hpcml resume DIR` computes them"))
     return reasons
+
+
+def _jobs(step: OpenStep, jobs: Jobs, ledger: Ledger, units_failed: bool) -> list[Reason]:
+    """One reason for all shards with missing units whose jobs say the same."""
+    newest = jobs.newest(step.name)
+    if not newest:
+        return []
+    numbers, shards = attempt_numbers(step, next(iter(newest.values())).attempt)
+    bounds = shard_bounds(step.units().cost[numbers], shards)
+    same: dict[tuple[str, str], list[int]] = {}
+    for shard, job in newest.items():
+        if ledger.done[numbers[bounds[shard] : bounds[shard + 1]]].all():
+            continue
+        record = job.record
+        printed = None if record.state.is_live else _printed(step, job)
+        if printed is not None and record.state in _ENDED and printed.code:
+            # what the script said itself; in a DAG its job reports 0 whatever came
+            record = replace(record, state=JobState.FAILED, exit_code=printed.code)
+        if record.state is JobState.DONE or (record.exit_code == EXIT_INCOMPLETE and units_failed):
+            continue  # failures of single units say more
+        said = explain_record(step.opened.campaign.site.scheduler, record)
+        quoted = printed is not None and printed.code and printed.last
+        words = f" It printed: {printed.last}" if printed is not None and quoted else ""
+        same.setdefault((said.sentence + words, said.remedy), []).append(shard)
+    return [
+        Reason(f"{step.name} shard{'s' * (len(shards) > 1)} {ranges(shards)}", sentence, remedy)
+        for (sentence, remedy), shards in same.items()
+    ]
+
+
+def _failed_units(step: str, counts: Counter[str], last: dict[str, dict[str, Any]]) -> list[Reason]:
+    errors: dict[str, list[str]] = {}
+    for key, word in last.items():
+        errors.setdefault(str(word["error"]), []).append(key)
+    return [
+        Reason(
+            f"{step}: {len(keys)} unit(s), such as {keys[0]}",
+            f"They failed up to {max(counts[key] for key in keys)} times: {error}.",
+            "mend it and `hpcml resume DIR --retry-failed`; `hpcml units DIR --state failed` lists them",
+        )
+        for error, keys in errors.items()
+    ]
