@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,9 @@ def merge(
         Journal(opened.layout.journal).write(
             "merged", step=step.name, units=merged.units, missing=merged.missing, digests=merged.digests
         )
+    if not len(missing) and not any(log.alive for log in ledger.logs):
+        # what is left of units whose rank was killed between their last record and the clearing up
+        shutil.rmtree(step.layout.workspaces, ignore_errors=True)
     listed = [
         behind.name
         for behind in opened.steps

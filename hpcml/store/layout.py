@@ -75,8 +75,12 @@ class StepLayout:
     def artifact(self, digest: str) -> Path:
         return self.artifacts / digest[:2] / digest
 
+    @property
+    def workspaces(self) -> Path:
+        return self.root / "workspaces"
+
     def workspace(self, key: str) -> Path:
-        return self.root / "workspaces" / hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
+        return self.workspaces / hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
