@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
-from hpcml import allocation, cli
+from hpcml import allocation
 from hpcml.commands.merge import merge
 from hpcml.commands.plan import plan
 from hpcml.commands.verify import verify
@@ -218,6 +218,8 @@ def hpcml(
 
 def hpcml_here(capsys: pytest.CaptureFixture[str], *words: str | Path) -> Ended:
     """The command line in this process: fast, for commands that start no ranks."""
+    from hpcml import cli
+
     capsys.readouterr()
     code = cli._run([str(word) for word in words])
     captured = capsys.readouterr()
