@@ -44,9 +44,9 @@ class Tally:
     def __str__(self) -> str:
         mean = sum(self.costs) / max(1, len(self.costs))
         return (
-            f"{self.kills} kills ({self.at_work} at work), {self.ended - self.needed} of {self.ended} units computed"
-            f" again, {1000 * mean:.0f} ms of finished work a kill and rank, at most {1000 * self.worst:.0f} ms,"
-            f" {self.doubled} units in two parts, 0 lost"
+            f"{self.kills} kills ({self.at_work} at work), {self.ended - self.needed} of {self.ended} units"
+            f" computed again, {1000 * mean:.0f} ms of finished work a kill and rank, at most"
+            f" {1000 * self.worst:.0f} ms, {self.doubled} units in two parts, 0 lost"
         )
 
 
@@ -295,9 +295,7 @@ def test_a_kill_at_every_step_of_a_merge_is_harmless(tmp_path: Path, monkeypatch
             break
         tables[again.step("toy").layout.table.exists()] += 1
         assert toy.merge_here(again) == wanted
-        assert {key: value for key, value in toy.verified(again).items()} == {
-            f"toy/{name}": digest for name, digest in wanted.items()
-        }
+        assert toy.verified(again) == {f"toy/{name}": digest for name, digest in wanted.items()}
         assert toy.work_here(OpenCampaign(again.root), "behind") == 0
         assert list(again.root.rglob("*.tmp")) == []
         shutil.rmtree(copy)
