@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hpcml.errors import SchedulerError
+
 if TYPE_CHECKING:
     from hpcml.inputfile import HashMode
     from hpcml.opening import OpenCampaign, OpenStep
@@ -169,4 +171,58 @@ def completion(shell: str) -> None:
     click.echo(found(cli, {}, "hpcml", "_HPCML_COMPLETE").source())
 
 
-COMMANDS = (render, submit, explain, cancel, logs, completion)
+@click.group()
+def site() -> None:
+    """Where jobs run: list sites, show one, check one."""
+
+
+@site.command("list")
+def site_list() -> None:
+    """Names and files of all sites; yours in ~/.config/hpcml/sites come first."""
+    from hpcml.settings import sites
+
+    for name, path in sites():
+        click.echo(f"{name:<20} {path}")
+
+
+@site.command("show")
+@click.argument("name")
+def site_show(name: str) -> None:
+    """A site as hpcml reads it."""
+    import json
+    from dataclasses import asdict
+
+    from hpcml.settings import load_site
+
+    click.echo(json.dumps(asdict(load_site(name)), indent=1, default=list))
+
+
+@site.command("check")
+@click.argument("name")
+@click.option("--job/--no-job", default=True, help="Send a two-rank probe job through the scheduler.")
+@click.option("--workload", help="Can a worker import it?")
+@click.option("--timeout", default=300.0, show_default=True, help="Seconds to wait for the probe job.")
+def site_check(name: str, job: bool, workload: str | None, timeout: float) -> None:
+    """Is the scheduler there, which MPI starts ranks, does a probe job come back?"""
+    import secrets
+
+    from hpcml import registry
+    from hpcml.commands.site import check_here, check_with_job
+    from hpcml.settings import load_site
+
+    chosen = load_site(name)
+    findings = list(check_here(chosen))
+    modules = registry.modules_of(workload) if workload else ()
+    if job:
+        folder = Path(f"hpcml-site-probe-{secrets.token_hex(3)}").absolute()
+        findings += check_with_job(
+            chosen, folder, modules=modules, timeout=timeout, say=lambda line: click.echo(line, err=True)
+        )
+    for one in findings:
+        mark = {True: "ok  ", False: "BAD ", None: "note"}[one.good]
+        click.echo(f"{mark} {one.question} {one.answer}")
+    if any(one.good is False for one in findings):
+        raise SchedulerError(f"site {name!r} is not ready", "the lines marked BAD say what to change")
+
+
+COMMANDS = (render, submit, explain, cancel, logs, site, completion)

@@ -22,7 +22,10 @@ BUILTIN: dict[str, str] = {
     "jets.synthetic": "hpcml.workloads.jet_scanning.workload:SyntheticEvents",
     "jets.images": "hpcml.workloads.jet_scanning.workload:JetImages",
     "jets.scan": "hpcml.workloads.jet_scanning.workload:ClusterScan",
+    "probe": "hpcml.workloads.probe:Probe",
 }
+# what the extras bring that a worker imports
+NEEDS: dict[str, tuple[str, ...]] = {"jets": ("fastjet", "sklearn", "scipy", "tables")}
 EXTRA_OF: dict[str, str] = {"jets": "jets"}
 
 
@@ -53,6 +56,13 @@ def load(name: str, base: Path | None = None) -> type[Workload]:
         public = [item for item in vars(module) if not item.startswith("_")]
         raise UsageError(f"{where} has no class {attribute!r}", nearest(attribute, public)) from None
     return found
+
+
+def modules_of(name: str) -> tuple[str, ...]:
+    """Modules that a worker must be able to import for the workload called `name`."""
+    where = (BUILTIN.get(name) or _entry_point(name) or name).rpartition(":")[0]
+    own = () if where.endswith(".py") else (where,)
+    return (*own, *NEEDS.get(name.split(".")[0], ()))
 
 
 def _entry_point(name: str) -> str:

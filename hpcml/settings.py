@@ -284,3 +284,20 @@ def _brief(item: StepInput) -> Any:
         return item.step or f"campaign:{item.campaign}"
     paths = [file.path for file in item.files]
     return paths[0] if len(paths) == 1 else paths
+
+
+def sites() -> list[tuple[str, Path]]:
+    """(name, file) of every site that a job file can name; a user's file hides a shipped one."""
+    found: dict[str, Path] = {}
+    for folder, _ in reversed(_site_folders()):
+        found.update({path.stem: path for path in folder.glob("*.yaml")})
+    return sorted(found.items())
+
+
+def load_site(name: str) -> Site:
+    """The site called `name`, checked like in a job file."""
+    known = dict(sites())
+    if name not in known:
+        raise UsageError(f"no site {name!r}", nearest(name, [*known]) or f"known: {', '.join(known)}")
+    document = read(known[name], str(known[name]))
+    return _site(name, _Layer(document, _check(SiteFile, document)), {})

@@ -60,6 +60,20 @@ class Progress(Protocol):
     def say(self, line: str) -> None: ...
 
 
+class Silent:
+    """Shows nothing."""
+
+    def step(self, name: str, total: int, done: int) -> None: ...
+
+    def units(self, done: int, failed: int) -> None: ...
+
+    def merging(self, name: str, done: int, total: int) -> None: ...
+
+    def merged(self, merged: Merged) -> None: ...
+
+    def say(self, line: str) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How to run here: 0 takes what the campaign says."""

@@ -1,0 +1,156 @@
+"""Is this site what its file says? List, show, check.
+
+What lives here: the questions of `hpcml site check`, the quick ones here and a probe job that goes the
+whole way. What does not: reading site files (settings.py), submitting (submit.py).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpcml.allocation import pinned_environment
+from hpcml.campaign import Campaign, Resources, Site, StepPlan
+from hpcml.commands.cancel import cancel
+from hpcml.commands.explain import explain
+from hpcml.commands.merge import merge
+from hpcml.commands.plan import plan
+from hpcml.commands.run import Effort, Silent, run
+from hpcml.commands.submit import submit
+from hpcml.errors import HpcmlError, SchedulerError
+from hpcml.opening import OpenCampaign
+from hpcml.schedulers import shell
+
+PROBE_RANKS = 2
+WORLD = "from mpi4py import MPI; print(MPI.COMM_WORLD.size)"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One question and its answer; good is None where it is only worth knowing."""
+
+    question: str
+    answer: str
+    good: bool | None
+
+
+def check_here(site: Site) -> Iterator[Finding]:
+    """What can be asked on this machine, without a job."""
+    if site.scheduler == "slurm":
+        yield _command("is SLURM here?", ["sinfo", "--version"])
+        yield _max_array_size(site)
+    elif site.scheduler == "htcondor":
+        yield _command("is HTCondor here?", ["condor_version"])
+        yield _command("does the schedd answer?", ["condor_q", "-totals"])
+    yield _two_ranks_here()
+
+
+def check_with_job(
+    site: Site, folder: Path, *, modules: tuple[str, ...], timeout: float, say: Callable[[str], None]
+) -> Iterator[Finding]:
+    """Send a campaign of one two-rank shard the whole way: submit, compute, merge."""
+    step = StepPlan(
+        name="probe",
+        workload="probe",
+        version=1,
+        parameters={"modules": list(modules), "units": 8},
+        resources=Resources(ranks=PROBE_RANKS, memory=300_000_000, walltime=300),
+    )
+    opened = OpenCampaign(plan(Campaign(name="site-probe", seed=1, steps=(step,), site=site), folder).root)
+    question = f"does a probe job with {PROBE_RANKS} ranks compute and merge?"
+    try:
+        if site.scheduler == "local":
+            run(opened, Effort(), Silent())
+        else:
+            submit(opened)
+            _wait(opened, timeout, say)
+            if not opened.steps[0].finished():
+                merge(opened, opened.steps[0])
+    except HpcmlError as error:
+        reasons = [f"{one.sentence} {one.remedy}" for one in explain(opened)]
+        yield Finding(question, f"{error.message}. {' '.join(reasons)} (files: {folder})", False)
+        return
+    table = opened.steps[0].table()
+    hosts = sorted({host.decode() for host in table.array("host").tolist()})
+    pythons = sorted({python.decode() for python in table.array("python").tolist()})
+    # every rank asserts that its world has the size it was asked for, so a merged table is the proof
+    yield Finding(question, f"yes, on {', '.join(hosts)} with {', '.join(pythons)}", True)
+    missing = sorted({word for words in table.array("missing").tolist() for word in words.decode().split()})
+    if modules:
+        answer = (
+            f"no: {', '.join(missing)} cannot be imported there" if missing else f"yes: {', '.join(modules)}"
+        )
+        yield Finding("can a worker import the workload?", answer, not missing)
+    shutil.rmtree(folder)
+
+
+def _wait(opened: OpenCampaign, timeout: float, say: Callable[[str], None]) -> None:
+    from hpcml.commands.jobs import jobs_of
+
+    begun = time.monotonic()
+    said = ""
+    while jobs_of(opened).live:
+        if time.monotonic() - begun > timeout:
+            reasons = "; ".join(one.sentence for one in explain(opened))
+            cancel(opened)
+            raise SchedulerError(
+                f"the probe job did not end within {timeout:g} s ({reasons}); it was cancelled"
+            )
+        words = "; ".join(f"{one.who}: {one.sentence}" for one in explain(opened))
+        if words != said:
+            say(words)
+            said = words
+        time.sleep(2.0)
+
+
+def _command(question: str, command: list[str]) -> Finding:
+    try:
+        reply = shell.ask(command, timeout=30.0)
+    except SchedulerError as error:
+        return Finding(question, error.message, False)
+    lines = [line.strip() for line in (reply.stdout or reply.stderr).splitlines() if line.strip()]
+    return Finding(question, lines[0] if lines else "no answer", reply.code == 0)
+
+
+def _max_array_size(site: Site) -> Finding:
+    question = "how large may an array be?"
+    try:
+        reply = shell.ask(["scontrol", "show", "config"], timeout=30.0)
+    except SchedulerError as error:
+        return Finding(question, error.message, False)
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", reply.stdout, re.MULTILINE)
+    if found is None:
+        return Finding(question, "scontrol does not say (MaxArraySize)", None)
+    limit = int(found[1])
+    planned = int(site.options.get("max_array_size", 1001))
+    if planned > limit:
+        return Finding(question, f"MaxArraySize is {limit}: set options.max_array_size: {limit}", False)
+    return Finding(question, f"MaxArraySize is {limit}, the site file says {planned}", True)
+
+
+def _two_ranks_here() -> Finding:
+    """Which mpiexec would start ranks, and do two ranks see each other?"""
+    question = "which MPI starts ranks here?"
+    beside = Path(sys.executable).parent / "mpiexec"
+    mpiexec = str(beside) if beside.is_file() else shutil.which("mpiexec")
+    if not mpiexec:
+        return Finding(question, "none: no mpiexec (one rank a shard works without)", None)
+    environment = pinned_environment(1)
+    words = [f"{name}={environment[name]}" for name in environment if name.startswith(("OMPI_", "PRTE_"))]
+    command = ["env", *words, mpiexec, "-n", str(PROBE_RANKS), sys.executable, "-c", WORLD]
+    try:
+        reply = shell.run(command, timeout=60.0)
+    except SchedulerError as error:
+        return Finding(question, error.message, False)
+    sizes = reply.stdout.split()
+    if reply.code == 0 and sizes == [str(PROBE_RANKS)] * PROBE_RANKS:
+        return Finding(question, f"{mpiexec}: a world of {PROBE_RANKS} ranks", True)
+    last = (reply.stderr.strip() or reply.stdout.strip() or "nothing").splitlines()[-1]
+    return Finding(
+        question, f"{mpiexec} gives {' '.join(sizes) or last}, not a world of {PROBE_RANKS}", False
+    )
