@@ -49,7 +49,7 @@ HASH = click.option(
 
 ORDER = (
     *("validate", "plan", "run", "render", "submit", "work", "merge", "status", "explain", "logs"),
-    *("resume", "cancel", "verify", "units", "workloads", "site", "completion"),
+    *("resume", "cancel", "report", "verify", "units", "workloads", "site", "completion"),
 )
 
 

@@ -1,4 +1,4 @@
-"""The commands that only look: status, verify, units, workloads.
+"""The commands that only look: report, status, verify, units, workloads.
 
 What lives here: their command lines. What does not: what they find (commands/), the others (cli.py).
 """
@@ -144,4 +144,14 @@ def workloads(name: str | None) -> None:
         click.echo(known)
 
 
-COMMANDS = (status, verify, units, workloads)
+@click.command()
+@DIR
+def report(directory: Path) -> None:
+    """Draw the plots of all merged steps, on one page."""
+    from hpcml.commands.report import report as draw
+
+    page = draw(open_campaign(directory))
+    click.echo(page if page else "no merged step draws anything")
+
+
+COMMANDS = (report, status, verify, units, workloads)
