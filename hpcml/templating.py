@@ -41,7 +41,7 @@ def environment(user_dirs: Sequence[Path] = ()) -> Environment:
     """Templates of `user_dirs` before the shipped ones.
 
     A user's `slurm/array.sbatch` replaces the shipped one, or changes single blocks of it when it
-    begins with `{% extends "shipped/slurm/array.sbatch" %}`.
+    begins with `{% extends "shipped/slurm/array.sbatch" %}`. A comment of a template is `{!-- ... --!}`.
     """
     home = FileSystemLoader(shared("templates"))
     own = [FileSystemLoader(folder) for folder in user_dirs]
@@ -51,6 +51,9 @@ def environment(user_dirs: Sequence[Path] = ()) -> Environment:
         finalize=_only_quoted,
         # Markup is what a filter returns and what super() of a block is: the mark of quoted text
         autoescape=True,
+        # Jinja2's own {# is how bash counts: ${#words[@]}
+        comment_start_string="{!--",
+        comment_end_string="--!}",
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

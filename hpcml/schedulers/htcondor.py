@@ -72,7 +72,8 @@ class HTCondor(Scheduler):
             raise UsageError("file transfer (shared_filesystem: false) is not available yet", hint)
         if "$" in str(batch.out):
             # condor_submit_dag writes the path into DAGMan's own submit file as it is: it waits for ever
-            raise UsageError(f"condor_submit_dag cannot carry the '$' in {str(batch.out)!r}", "rename the folder")
+            what = f"condor_submit_dag cannot carry the '$' in {str(batch.out)!r}"
+            raise UsageError(what, "rename the folder")
         submissions = self.submissions(batch)
         found = []
         for step in batch.steps:

@@ -24,8 +24,10 @@ stop() {
     if [ -n "$child" ]; then kill -USR1 "$child" 2>/dev/null; fi
 }
 trap stop USR1 TERM INT
-printf 'hpcml: step %s shard %s attempt %s restart %s on %s, %s\n' \
-    {{ step | sh }} "$shard" {{ attempt | number }} "$restarts" "$(hostname)" "$(date '+%Y-%m-%d %H:%M:%S')"
+# not $HOSTNAME, which a job inherits from the login node
+read -r host </proc/sys/kernel/hostname
+printf 'hpcml: step %s shard %s attempt %s restart %s on %s, %(%F %T)T\n' \
+    {{ step | sh }} "$shard" {{ attempt | number }} "$restarts" "$host" -1
 {% endblock %}
 {% block body %}
 
@@ -68,8 +70,8 @@ done
 trap - USR1 TERM INT
 # told to stop before Python could listen: nothing was begun, so nothing is lost
 case $asked$code in 1138|1143) code=85 ;; esac
-printf 'hpcml: step %s shard %s ends with exit code %s, %s\n' \
-    {{ step | sh }} "$shard" "$code" "$(date '+%Y-%m-%d %H:%M:%S')"
+printf 'hpcml: step %s shard %s ends with exit code %s, %(%F %T)T\n' \
+    {{ step | sh }} "$shard" "$code" -1
 {% endblock %}
 {% block finish %}{% endblock %}
 exit "$code"

@@ -2,13 +2,20 @@
 {% block start %}
 # own: exit with the shard's code; merge: in a DAG, see `finish` below
 verdict=${2:-own}
-from_ad() { sed -n "s/^$1 = \([0-9][0-9]*\)$/\1/p" "${_CONDOR_JOB_AD:-/dev/null}" 2>/dev/null; }
-starts=$(from_ad NumJobStarts)
-completions=$(from_ad NumJobCompletions)
+starts=0 completions=0
+while read -r key _ value; do
+    case $key in
+    NumJobStarts) starts=$value ;;
+    NumJobCompletions) completions=$value ;;
+    esac
+done 2>/dev/null <"${_CONDOR_JOB_AD:-/dev/null}"
 # after exit code 85 HTCondor starts this again in the same scratch folder, and counts no start
-tally=${_CONDOR_SCRATCH_DIR:+$_CONDOR_SCRATCH_DIR/.hpcml-starts}
-if [ -n "$tally" ]; then echo >>"$tally"; fi
-restarts=$(( ${starts:-0} + $(wc -l 2>/dev/null <"${tally:-/dev/null}" || echo 0) - ${tally:+1} + 0 ))
+lines=(first)
+if [ -n "${_CONDOR_SCRATCH_DIR:-}" ]; then
+    echo >>"$_CONDOR_SCRATCH_DIR/.hpcml-starts"
+    mapfile -t lines <"$_CONDOR_SCRATCH_DIR/.hpcml-starts"
+fi
+restarts=$((starts + ${#lines[@]} - 1))
 {% endblock %}
 {% block finish %}
 if [ "$code" = 85 ] && [ "$restarts" -ge {{ max_restarts | number }} ]; then
@@ -21,7 +28,7 @@ if [ "$verdict" = merge ]; then
     case $code in
     0|2|85) last=no ;;
     {{ never_again[0] | number }}|{{ never_again[2] | number }}) last=yes ;;
-    *) if [ "${completions:-0}" -ge {{ max_retries | number }} ]; then last=yes; else last=no; fi ;;
+    *) if [ "$completions" -ge {{ max_retries | number }} ]; then last=yes; else last=no; fi ;;
     esac
     if [ "$last" = yes ]; then
         printf 'hpcml: exit code %s becomes 0 for the DAG; the merge decides\n' "$code"

@@ -13,13 +13,20 @@
 shard=${1:?which shard? usage: bash rank.sh SHARD}
 # own: exit with the shard's code; merge: in a DAG, see `finish` below
 verdict=${2:-own}
-from_ad() { sed -n "s/^$1 = \([0-9][0-9]*\)$/\1/p" "${_CONDOR_JOB_AD:-/dev/null}" 2>/dev/null; }
-starts=$(from_ad NumJobStarts)
-completions=$(from_ad NumJobCompletions)
+starts=0 completions=0
+while read -r key _ value; do
+    case $key in
+    NumJobStarts) starts=$value ;;
+    NumJobCompletions) completions=$value ;;
+    esac
+done 2>/dev/null <"${_CONDOR_JOB_AD:-/dev/null}"
 # after exit code 85 HTCondor starts this again in the same scratch folder, and counts no start
-tally=${_CONDOR_SCRATCH_DIR:+$_CONDOR_SCRATCH_DIR/.hpcml-starts}
-if [ -n "$tally" ]; then echo >>"$tally"; fi
-restarts=$(( ${starts:-0} + $(wc -l 2>/dev/null <"${tally:-/dev/null}" || echo 0) - ${tally:+1} + 0 ))
+lines=(first)
+if [ -n "${_CONDOR_SCRATCH_DIR:-}" ]; then
+    echo >>"$_CONDOR_SCRATCH_DIR/.hpcml-starts"
+    mapfile -t lines <"$_CONDOR_SCRATCH_DIR/.hpcml-starts"
+fi
+restarts=$((starts + ${#lines[@]} - 1))
 
 # TERM becomes USR1: Open MPI kills its ranks 0.2 s after mpiexec gets TERM, and every launcher hands USR1
 # on to the ranks. Bash runs a trap between two commands, or inside `wait`.
@@ -29,8 +36,10 @@ stop() {
     if [ -n "$child" ]; then kill -USR1 "$child" 2>/dev/null; fi
 }
 trap stop USR1 TERM INT
-printf 'hpcml: step %s shard %s attempt %s restart %s on %s, %s\n' \
-    scan "$shard" 1 "$restarts" "$(hostname)" "$(date '+%Y-%m-%d %H:%M:%S')"
+# not $HOSTNAME, which a job inherits from the login node
+read -r host </proc/sys/kernel/hostname
+printf 'hpcml: step %s shard %s attempt %s restart %s on %s, %(%F %T)T\n' \
+    scan "$shard" 1 "$restarts" "$host" -1
 
 export OMP_NUM_THREADS=1
 export OPENBLAS_NUM_THREADS=1
@@ -70,8 +79,8 @@ done
 trap - USR1 TERM INT
 # told to stop before Python could listen: nothing was begun, so nothing is lost
 case $asked$code in 1138|1143) code=85 ;; esac
-printf 'hpcml: step %s shard %s ends with exit code %s, %s\n' \
-    scan "$shard" "$code" "$(date '+%Y-%m-%d %H:%M:%S')"
+printf 'hpcml: step %s shard %s ends with exit code %s, %(%F %T)T\n' \
+    scan "$shard" "$code" -1
 if [ "$code" = 85 ] && [ "$restarts" -ge 20 ]; then
     printf 'hpcml: restarted %s times already (max_restarts), not again by itself\n' "$restarts"
     code=3
@@ -82,7 +91,7 @@ if [ "$verdict" = merge ]; then
     case $code in
     0|2|85) last=no ;;
     1|5) last=yes ;;
-    *) if [ "${completions:-0}" -ge 1 ]; then last=yes; else last=no; fi ;;
+    *) if [ "$completions" -ge 1 ]; then last=yes; else last=no; fi ;;
     esac
     if [ "$last" = yes ]; then
         printf 'hpcml: exit code %s becomes 0 for the DAG; the merge decides\n' "$code"

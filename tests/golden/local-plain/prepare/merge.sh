@@ -6,8 +6,10 @@
 #            2  the job file or the command line is wrong
 #            3  units failed or are missing: `hpcml resume`, which merges again
 #            5  integrity: a part is corrupt or contradicts another
-printf 'hpcml: merge of step %s attempt %s on %s, %s\n' \
-    prepare 1 "$(hostname)" "$(date '+%Y-%m-%d %H:%M:%S')"
+# not $HOSTNAME, which a job inherits from the login node
+read -r host </proc/sys/kernel/hostname
+printf 'hpcml: merge of step %s attempt %s on %s, %(%F %T)T\n' \
+    prepare 1 "$host" -1
 
 export OMP_NUM_THREADS=1
 export OPENBLAS_NUM_THREADS=1

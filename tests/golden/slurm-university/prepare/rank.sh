@@ -23,8 +23,10 @@ stop() {
     if [ -n "$child" ]; then kill -USR1 "$child" 2>/dev/null; fi
 }
 trap stop USR1 TERM INT
-printf 'hpcml: step %s shard %s attempt %s restart %s on %s, %s\n' \
-    prepare "$shard" 1 "$restarts" "$(hostname)" "$(date '+%Y-%m-%d %H:%M:%S')"
+# not $HOSTNAME, which a job inherits from the login node
+read -r host </proc/sys/kernel/hostname
+printf 'hpcml: step %s shard %s attempt %s restart %s on %s, %(%F %T)T\n' \
+    prepare "$shard" 1 "$restarts" "$host" -1
 
 # the site's own lines
 module purge
@@ -61,8 +63,8 @@ done
 trap - USR1 TERM INT
 # told to stop before Python could listen: nothing was begun, so nothing is lost
 case $asked$code in 1138|1143) code=85 ;; esac
-printf 'hpcml: step %s shard %s ends with exit code %s, %s\n' \
-    prepare "$shard" "$code" "$(date '+%Y-%m-%d %H:%M:%S')"
+printf 'hpcml: step %s shard %s ends with exit code %s, %(%F %T)T\n' \
+    prepare "$shard" "$code" -1
 # Interrupted in good order: back into the queue under the same id. Where scontrol is not installed on
 # the nodes the code 85 says it, and `hpcml resume` does it.
 # Never by SLURM_JOB_ID: one task of an array has the id of the array, and would requeue all its siblings.
