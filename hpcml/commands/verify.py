@@ -92,8 +92,9 @@ def _files(step: OpenStep) -> Iterator[tuple[Path, Callable[[], None]]]:
             about, _ = wal.read_about(handle, path)
             if (about["fingerprint"], about["campaign"]) != (identity.fingerprint, identity.campaign):
                 raise IntegrityError(f"{path}: of another campaign or of other parameters")
-            for _ in wal.read_frames(handle, step.units().schema, path):
-                pass
+            for _, frame in wal.read_frames(handle, step.units().schema, path):
+                if int(frame.ids.max()) >= len(step.units()):
+                    raise IntegrityError(f"{path}: holds units that the step does not have")
         except EOFError:
             pass  # its writer was killed before the first bytes
         finally:

@@ -15,7 +15,7 @@ import numpy as np
 import xxhash
 
 from hpcml.errors import IntegrityError
-from hpcml.store.sealed import Header, read_header
+from hpcml.store.sealed import CURE, Header, read_header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,10 +108,7 @@ def read_checked(source: SealedReader, offset: int, out: memoryview) -> None:
 
 
 def _damaged(header: Header, low: int, high: int) -> IntegrityError:
-    return IntegrityError(
-        f"{header.path}: damaged between byte {low} and {high}",
-        "`hpcml verify DIR --set-aside` moves it away; `hpcml resume` computes its units again",
-    )
+    return IntegrityError(f"{header.path}: damaged between byte {low} and {high}", CURE)
 
 
 def _read(source: SealedReader, views: list[memoryview], offset: int) -> None:

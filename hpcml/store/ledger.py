@@ -135,6 +135,8 @@ def _read_log(path: Path, identity: Identity, ledger: Ledger) -> LogState | None
         if dead:  # only asked: whoever wants to seal it must not find it locked
             wal.unlock(handle)
         ids, first, last, busy = wal.count_units(handle, path, checked=dead)
+        if ids and max(ids) >= len(ledger.done):
+            raise IntegrityError(f"{path}: holds units that the step does not have")
         return LogState(path, ids, not dead, about, first, last, busy)
     except EOFError:
         return None  # killed before its first bytes: it holds nothing

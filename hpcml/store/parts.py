@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpcml.store import sealed
+from hpcml.store import newfile, sealed
 from hpcml.store.atomic import replacing
 from hpcml.store.schema import Schema
 from hpcml.store.wal import Frame
@@ -113,7 +113,7 @@ def write_sealed(
     runs = len(sealed.runs_of(ids))
     user_block = sealed.user_block_size(runs, json_size, data_size // BLOCK + 2)
     with replacing(path) as temporary:
-        with sealed.create(temporary, user_block) as file:
+        with newfile.create(temporary, user_block) as file:
             for name, array in datasets.items():
                 dataset = file.create_dataset(name, data=array)
                 directory["extents"][name] = [sealed.extent(dataset), array.dtype.str, list(array.shape)]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpcml.errors import IntegrityError
-from hpcml.store import wal
+from hpcml.store import sealed, wal
 from hpcml.store.atomic import remove_abandoned
 from hpcml.store.layout import StepLayout
 from hpcml.store.parts import Identity, gather, write_part
@@ -254,6 +254,8 @@ def seal_left_logs(
             if (about["fingerprint"], about["campaign"]) != (identity.fingerprint, identity.campaign):
                 continue
             frames = [frame for _, frame in wal.read_frames(handle, schema, path, salvage=salvage)]
+            if any(int(frame.ids.max()) >= len(keys) for frame in frames):
+                raise IntegrityError(f"{path}: holds units that the step does not have", sealed.CURE)
             if frames:
                 seal_frames(step, frames, keys, schema, identity, about)
             path.unlink(missing_ok=True)

@@ -34,7 +34,7 @@ PREFIX = struct.Struct("<8s5I4xQQ16s16s")
 CHECKSUMS = struct.Struct("<QQ")
 FIXED = PREFIX.size + CHECKSUMS.size
 FIRST_READ = 4096
-LIBVER = ("earliest", "v110")
+CURE = "`hpcml verify DIR --set-aside` moves it away; `hpcml resume` computes its units again"
 RUN = np.dtype([("first", "<u4"), ("count", "<u4")])
 
 
@@ -98,13 +98,6 @@ def user_block_size(n_runs: int, json_size: int, n_blocks: int) -> int:
     """The smallest user block (a power of two, at least 512) that holds such a header."""
     needed = FIXED + n_runs * RUN.itemsize + json_size + 8 * n_blocks
     return max(512, 1 << (needed - 1).bit_length())
-
-
-def create(path: Path, user_block: int) -> h5py.File:
-    """A new HDF5 file with room for the header, readable by HDF5 1.10 and later."""
-    import h5py
-
-    return h5py.File(path, "w", libver=LIBVER, userblock_size=user_block, locking=False)
 
 
 def extent(dataset: h5py.Dataset) -> int:
@@ -180,7 +173,7 @@ def read_header(path: Path | str, *, full: bool = False) -> Header:
     try:
         raw = os.read(handle, FIRST_READ)
         if len(raw) < FIXED or raw[:8] != MAGIC:
-            raise IntegrityError(f"{path}: not a whole hpcml file (the header is missing or damaged)")
+            raise IntegrityError(f"{path}: not a whole hpcml file (the header is missing or damaged)", CURE)
         (_, user_block, block_size, n_runs, n_blocks, n_json, size, n_units, fingerprint, campaign) = (
             PREFIX.unpack_from(raw)
         )
@@ -189,25 +182,25 @@ def read_header(path: Path | str, *, full: bool = False) -> Header:
         end = runs_end + n_json + 8 * n_blocks if full else runs_end
         actual = os.fstat(handle).st_size
         if end > user_block or user_block > actual:
-            raise IntegrityError(f"{path}: the header is damaged")
+            raise IntegrityError(f"{path}: the header is damaged", CURE)
         while len(raw) < end:
             more = os.pread(handle, end - len(raw), len(raw))
             if not more:
-                raise IntegrityError(f"{path}: the header is damaged")
+                raise IntegrityError(f"{path}: the header is damaged", CURE)
             raw += more
     finally:
         os.close(handle)
     runs = raw[FIXED:runs_end]
     if xxhash.xxh3_64_intdigest(raw[: PREFIX.size] + runs) != first_sum:
-        raise IntegrityError(f"{path}: the header is damaged")
+        raise IntegrityError(f"{path}: the header is damaged", CURE)
     if actual != size:
-        raise IntegrityError(f"{path}: truncated: {actual} bytes of {size}")
+        raise IntegrityError(f"{path}: truncated: {actual} bytes of {size}", CURE)
     directory: dict[str, Any] = {}
     blocks = np.empty(0, np.uint64)
     if full:
         rest = raw[runs_end:end]
         if xxhash.xxh3_64_intdigest(rest) != rest_sum:
-            raise IntegrityError(f"{path}: the header is damaged")
+            raise IntegrityError(f"{path}: the header is damaged", CURE)
         directory = json.loads(rest[:n_json])
         blocks = np.frombuffer(rest[n_json:], np.uint64)
     return Header(
@@ -222,12 +215,12 @@ def verify_blocks(header: Header) -> None:
         padding = os.pread(file.fileno(), header.user_block, 0)
         used = FIXED + len(header.run_bytes) + len(header.blocks) * 8 + _json_size(padding)
         if padding[used:].strip(b"\0"):
-            raise IntegrityError(f"{header.path}: damaged in the unused part of its header")
+            raise IntegrityError(f"{header.path}: damaged in the unused part of its header", CURE)
         for number, expected in enumerate(header.blocks.tolist()):
             start = header.user_block + number * header.block_size
             got = read_exactly(file.fileno(), buffer, start, header.file_size)
             if xxhash.xxh3_64_intdigest(memoryview(buffer)[:got]) != expected:
-                raise IntegrityError(f"{header.path}: damaged between byte {start} and {start + got}")
+                raise IntegrityError(f"{header.path}: damaged between byte {start} and {start + got}", CURE)
 
 
 def _json_size(raw: bytes) -> int:

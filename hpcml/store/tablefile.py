@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xxhash
 
-from hpcml.store import sealed
+from hpcml.store import newfile, sealed
 from hpcml.store.atomic import replacing
 from hpcml.store.blocks import BlockHasher
 from hpcml.store.merging import ContentDigest, Sources, reduce_table
@@ -95,7 +95,7 @@ class _Writer:
         # compressed bytes may be more than the plain ones; twice as many blocks are room enough
         user_block = sealed.user_block_size(0, json_size, 2 * (size // BLOCK) + 4)
         known = BlockHasher(BLOCK, user_block)
-        with sealed.create(path, user_block) as file:
+        with newfile.create(path, user_block) as file:
             self._store_small(file, small)
             places = [self._lay_out(file, table, one) for table, one in self._streamed()]
             if self.content.compression != "none":

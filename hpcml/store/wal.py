@@ -66,6 +66,7 @@ class LogWriter:
                 self.locked = try_lock(self.handle)
                 text = json.dumps(about).encode()
                 self._write([FILE_HEADER.pack(FILE_MAGIC, len(text), xxhash.xxh3_64_intdigest(text)), text])
+                os.fdatasync(self.handle)
                 hidden.replace(path)
                 sync_folder(path.parent)
             except BaseException:
@@ -153,8 +154,8 @@ def unlock(handle: int) -> None:
 def read_about(handle: int, path: Path) -> tuple[dict[str, Any], int]:
     """What a log says of itself, and where its frames start.
 
-    IntegrityError when the first bytes are damaged; EOFError when the writer was killed before it
-    had written them: such a log holds nothing.
+    IntegrityError when the first bytes are damaged; EOFError when there are next to none: such a log
+    holds nothing.
     """
     head = os.pread(handle, FILE_HEADER.size, 0)
     if len(head) < FILE_HEADER.size:
@@ -163,8 +164,6 @@ def read_about(handle: int, path: Path) -> tuple[dict[str, Any], int]:
     if magic != FILE_MAGIC or size > 1 << 20:
         raise IntegrityError(f"{path}: damaged: not the start of a log")
     text = os.pread(handle, size, FILE_HEADER.size)
-    if len(text) < size and os.fstat(handle).st_size < FILE_HEADER.size + size:
-        raise EOFError(str(path))
     if xxhash.xxh3_64_intdigest(text) != expected:
         raise IntegrityError(f"{path}: damaged: the first {size} bytes do not match their checksum")
     about: dict[str, Any] = json.loads(text)

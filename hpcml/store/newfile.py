@@ -1,0 +1,92 @@
+"""A new HDF5 file on a disk that may be full.
+
+What lives here: making one, and where its bytes go. What does not: the header before it (sealed.py),
+the name it gets when it is whole (atomic.py).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import h5py
+
+LIBVER = ("earliest", "v110")
+
+
+class _Output:
+    """Where HDF5 writes a new file. A full disk is remembered and told at the end.
+
+    HDF5 does not survive a failing write: what it could not flush stays half closed, and the process
+    ends in a segmentation fault some time later.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.error: OSError | None = None
+        self._handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o644)
+        self._at = 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + {os.SEEK_CUR: self._at, os.SEEK_END: self._size()}.get(whence, 0)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        raise AssertionError("h5py knows a file by this word, and reads by `readinto`")
+
+    def readinto(self, buffer: Any) -> int:
+        got = os.preadv(self._handle, [buffer], self._at)
+        self._at += got
+        return got
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        try:
+            done = 0
+            while done < len(view) and self.error is None:
+                done += os.pwrite(self._handle, view[done:], self._at + done)
+        except OSError as error:
+            self.error = error
+        self._at += len(view)
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        wanted = self._at if size is None else size
+        try:
+            os.ftruncate(self._handle, wanted)
+        except OSError as error:
+            self.error = self.error or error
+        return wanted
+
+    def flush(self) -> None:
+        return None
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+    def _size(self) -> int:
+        return os.fstat(self._handle).st_size
+
+
+@contextmanager
+def create(path: Path, user_block: int) -> Iterator[h5py.File]:
+    """A new HDF5 file with room for the header, readable by HDF5 1.10 and later.
+
+    OSError at the end when the disk could not take it.
+    """
+    import h5py
+
+    output = _Output(path)
+    try:
+        with h5py.File(output, "w", driver="fileobj", libver=LIBVER, userblock_size=user_block) as file:
+            yield file
+        if output.error is not None:
+            raise output.error
+    finally:
+        output.close()
