@@ -59,12 +59,14 @@ class UnitList:
     def units(self, numbers: NDArray[np.int64]) -> list[Unit]:
         """The units of these numbers; column by column, which is what makes it fast."""
         keys: list[bytes] = self.keys[numbers].tolist()
-        names = tuple(self.payload)
-        columns = [_scalars(self.payload[name][numbers]) for name in names]
-        values = zip(*columns, strict=True) if names else ((),) * len(keys)
+        payloads: list[dict[str, Scalar]] = [{} for _ in keys]
+        for name, column in self.payload.items():
+            for payload, value in zip(payloads, _scalars(column[numbers]), strict=True):
+                payload[name] = value
+        costs = self.cost[numbers].tolist()
         return [
-            Unit(key.decode(), dict(zip(names, row, strict=True)), cost)
-            for key, row, cost in zip(keys, values, self.cost[numbers].tolist(), strict=True)
+            Unit(key.decode(), payload, cost)
+            for key, payload, cost in zip(keys, payloads, costs, strict=True)
         ]
 
     def numbers_in_order(self) -> NDArray[np.int64]:

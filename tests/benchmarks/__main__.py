@@ -1,0 +1,37 @@
+"""bin/bench [subjects]: run benchmarks, then print one table of all they found."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from hpcml.errors import nearest
+from tests.benchmarks.rows import Row, machine, table
+
+SUBJECTS = ("units", "merging", "missing", "starting")
+
+
+def main(names: list[str]) -> int:
+    for name in names:
+        if name not in SUBJECTS:
+            print(f"no benchmark {name!r}. {nearest(name, list(SUBJECTS))} Known: {', '.join(SUBJECTS)}",
+                  file=sys.stderr)  # fmt: skip
+            return 2
+    rows: list[Row] = []
+    for name in names or SUBJECTS:
+        print(f"{name} ...", file=sys.stderr)
+        rows += importlib.import_module(f"tests.benchmarks.{name}").measure()
+    print(time.strftime("date: %Y-%m-%d %H:%M UTC", time.gmtime()))
+    for line in machine(Path(tempfile.gettempdir())):
+        print(line)
+    print()
+    for line in table(rows):
+        print(line)
+    return 1 if any(row.verdict == "MISSED" for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

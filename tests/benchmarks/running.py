@@ -1,0 +1,102 @@
+"""Starting what is measured: fresh processes, timed from outside, with their peak memory.
+
+What lives here: commands of hpcml, campaigns to measure on, scratch folders.
+What does not: what is measured and against what (the subjects).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpcml.allocation import pinned_environment
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+WORKLOADS = Path(__file__).resolve().parent / "workloads.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command that ended well. `peak` is the largest resident size of one of its processes, in bytes."""
+
+    seconds: float
+    peak: int
+    out: str
+
+
+class Failed(RuntimeError):
+    """A measured command did not end with 0."""
+
+
+@contextmanager
+def scratch(name: str) -> Iterator[Path]:
+    """A folder on the disk of the temporary folder, removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix=f"hpcml-bench-{name}-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def command(words: Sequence[str | Path], *, cwd: Path | None = None, **variables: str) -> Ran:
+    """Run a command to its end with threads pinned; Failed with what it printed otherwise."""
+    environment = {**pinned_environment(1), **variables}
+    # this checkout, whatever is installed; file.py:Class of a workload imports nothing of tests/
+    environment["PYTHONPATH"] = str(ROOT)
+    with tempfile.TemporaryFile() as out:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            [str(word) for word in words], stdout=out, stderr=subprocess.STDOUT, cwd=cwd, env=environment
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - begun
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        text = out.read().decode(errors="replace")
+    if process.returncode:
+        raise Failed(f"{' '.join(map(str, words))} ended with {process.returncode}:\n{text}")
+    return Ran(seconds, usage.ru_maxrss * 1024, text)
+
+
+def hpcml(*words: str | Path, ranks: int = 1, **variables: str) -> Ran:
+    """`hpcml ...` in a fresh process, or in `ranks` of them under mpiexec."""
+    return command([*launcher(ranks), sys.executable, "-m", "hpcml", *words], **variables)
+
+
+def launcher(ranks: int) -> list[str]:
+    if ranks == 1:
+        return []
+    beside = Path(sys.executable).parent / "mpiexec"
+    return [str(beside) if beside.is_file() else "mpiexec", "-n", str(ranks)]
+
+
+def reference(name: str, *words: str | Path) -> Ran:
+    """One of the plain tools of references.py in a fresh process."""
+    return command([sys.executable, "-m", "tests.benchmarks.references", name, *words])
+
+
+def plan(folder: Path, workload: str, parameters: str) -> Path:
+    """A campaign directory with one step `bench`, planned by `hpcml plan`."""
+    folder.mkdir(exist_ok=True)
+    job = folder / "job.yaml"
+    job.write_text(
+        f"campaign: bench\nseed: 1\nsteps:\n  - name: bench\n    workload: {WORKLOADS}:{workload}\n"
+        f"    parameters: {parameters}\n",
+        encoding="utf-8",
+    )
+    place = folder / "planned"
+    hpcml("plan", job, "--dir", place)
+    return place
+
+
+def settle() -> None:
+    """Nothing of the run before is left to be written while the next one is timed."""
+    os.sync()

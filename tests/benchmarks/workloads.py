@@ -1,0 +1,70 @@
+"""Workloads that compute nothing worth mentioning: what is left is the engine.
+
+What does not live here: how they are run (units.py, merging.py).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from hpcml.workload import Column, Context, Input, Table, Unit, Workload
+
+VALUES = 64
+NOTES = "HPCML_BENCH_NOTES"
+
+
+@dataclass(frozen=True)
+class Size:
+    units: int = 1000
+
+
+class NoOp(Workload):
+    """float32[64] a unit. Each rank notes when it is about to compute its first one."""
+
+    name: ClassVar[str] = "bench.noop"
+    version: ClassVar[int] = 1
+    Parameters: ClassVar[type] = Size
+
+    def units(self, inputs: Mapping[str, Input]) -> Iterator[Unit]:
+        return (Unit(f"u{number:07d}", {"number": number}) for number in range(self.parameters.units))
+
+    def tables(self) -> tuple[Table, ...]:
+        return (Table("rows", (Column("value", "f4", (VALUES,), meaning="the number of the unit"),)),)
+
+    def open(self, inputs: Mapping[str, Input]) -> Any:
+        folder = os.environ.get(NOTES)
+        if folder:
+            (Path(folder) / str(os.getpid())).write_text(str(time.time()), encoding="utf-8")
+        return None
+
+    def process(self, unit: Unit, shared: Any, ctx: Context) -> Mapping[str, Mapping[str, Any]]:
+        return {"rows": {"value": np.full((1, VALUES), unit.payload["number"], np.float32)}}
+
+
+@dataclass(frozen=True)
+class Pictures:
+    units: int = 1000
+
+
+class Images(Workload):
+    """Rows of 16x16 images, some 37 a unit; its parts are made by the benchmark, not by ranks."""
+
+    name: ClassVar[str] = "bench.images"
+    version: ClassVar[int] = 1
+    Parameters: ClassVar[type] = Pictures
+
+    def units(self, inputs: Mapping[str, Input]) -> Iterator[Unit]:
+        return (Unit(f"u{number:07d}", {}) for number in range(self.parameters.units))
+
+    def tables(self) -> tuple[Table, ...]:
+        return (Table("images", (Column("image", "f4", (16, 16), meaning="noise"),)),)
+
+    def process(self, unit: Unit, shared: Any, ctx: Context) -> Mapping[str, Mapping[str, Any]]:
+        raise NotImplementedError("its parts are written by the benchmark")
