@@ -300,5 +300,17 @@ def merge(directory: Path, step_name: str | None, allow_missing: bool, on_confli
             print(line)
 
 
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes your shell complete hpcml's words: eval "$(hpcml completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    if found is None:
+        raise click.UsageError(f"no completion for {shell}")
+    print(found(cli, {}, "hpcml", "_HPCML_COMPLETE").source())
+
+
 for command in (*cli_jobs.COMMANDS, *cli_look.COMMANDS):
     cli.add_command(command)

@@ -157,20 +157,6 @@ def logs(directory: Path, step_name: str | None, shard: int | None, lines: int) 
             click.echo(line)
 
 
-@click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
-    """Print what makes your shell complete hpcml's words: eval "$(hpcml completion bash)"."""
-    from click.shell_completion import get_completion_class
-
-    from hpcml.cli import cli
-
-    found = get_completion_class(shell)
-    if found is None:
-        raise click.UsageError(f"no completion for {shell}")
-    click.echo(found(cli, {}, "hpcml", "_HPCML_COMPLETE").source())
-
-
 @click.group()
 def site() -> None:
     """Where jobs run: list sites, show one, check one."""
@@ -225,4 +211,4 @@ def site_check(name: str, job: bool, workload: str | None, timeout: float) -> No
         raise SchedulerError(f"site {name!r} is not ready", "the lines marked BAD say what to change")
 
 
-COMMANDS = (render, submit, explain, cancel, logs, site, completion)
+COMMANDS = (render, submit, explain, cancel, logs, site)

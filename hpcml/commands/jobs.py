@@ -181,6 +181,12 @@ def adopt_lost(opened: OpenCampaign) -> list[str]:
 
 def jobs_of(opened: OpenCampaign) -> Jobs:
     """What the scheduler knows of the campaign, after adopting jobs whose submit reply was lost."""
+    problem = ""
     if lost_replies(opened):
-        adopt_lost(opened)
-    return look(opened)
+        try:
+            adopt_lost(opened)
+        except SchedulerError as error:
+            problem = error.message
+    jobs = look(opened)
+    jobs.silent = jobs.silent or problem
+    return jobs

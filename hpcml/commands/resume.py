@@ -30,6 +30,7 @@ from hpcml.store.units import shard_bounds
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# attempts in all, also those that merge jobs start by themselves
 MAX_TRIES = 5
 
 
@@ -48,7 +49,7 @@ class _Request:
     resources: Resources
     exclude: tuple[str, ...]
     words: tuple[str, ...]
-    hopeless: bool
+    curable: bool
 
 
 def resume(
@@ -100,10 +101,15 @@ def _resume(opened: OpenCampaign, jobs: Jobs, shards: int, dry_run: bool, automa
             f"{first.name}: {len(beyond)} units failed {first.plan.max_attempts}x and are not tried again"
             " (--retry-failed does)"
         )
-    if len(missing) and not len(wanted):
+    merging = any(
+        sub.kind == "merge" and sub.step == first.name and record.state.is_live
+        for sub, _, record in jobs.whole
+    )
+    # a submit that was cut off may have left an array at work and nobody to merge it
+    if len(missing) and not len(wanted) and (merging or not len(busy)):
         return Resumed(words=[*words, "nothing to submit"])
     request = _request(first, jobs)
-    if automatic and request.hopeless:
+    if automatic and not request.curable:
         return Resumed(words=[*words, *request.words, "not tried again by itself"])
     attempt = next_attempt(opened)
     asked: dict[str, range] = {}
@@ -172,7 +178,7 @@ def _request(step: OpenStep, jobs: Jobs) -> _Request:
     walltime_ceiling = options.get("walltime_ceiling")
     exclude: list[str] = []
     words: list[str] = []
-    hopeless = bool(classes)
+    curable = bool(classes)
     for failure, count in sorted(classes.items()):
         mine = [job for job in ended if failures[job.shard] is failure]
         step_on = next_try(
@@ -191,8 +197,8 @@ def _request(step: OpenStep, jobs: Jobs) -> _Request:
             f"{step.name}: {count} shard(s) ended by {failure.value}"
             + (f": {step_on.why}" if step_on.why else "")
         )
-        hopeless = hopeless and not step_on.again
-    return _Request(resources, tuple(sorted(set(exclude))), tuple(words), hopeless)
+        curable = curable and step_on.again
+    return _Request(resources, tuple(sorted(set(exclude))), tuple(words), curable)
 
 
 def _failure(scheduler: str, job: ShardJob) -> Failure | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hpcml.campaign import Campaign
-from hpcml.commands.jobs import look, next_attempt
+from hpcml.commands.jobs import jobs_of, next_attempt
 from hpcml.commands.render import read_submissions, render
 from hpcml.commands.run import sole
 from hpcml.errors import SchedulerError, UsageError
@@ -39,7 +39,12 @@ def submit(opened: OpenCampaign, *, dry_run: bool = False) -> Sent:
     """Submit every step that is not merged, chained. UsageError when something is submitted already."""
     refuse_local(opened)
     with sole(opened):
-        jobs = look(opened)
+        jobs = jobs_of(opened)
+        if jobs.silent:
+            raise SchedulerError(
+                f"an earlier submit got no answer, and the scheduler is still silent: {jobs.silent}",
+                "try again when it answers: nothing is submitted twice",
+            )
         if jobs.attempts:
             live = len(jobs.live)
             state = f"{live} jobs of it are queued or running" if live else "none of its jobs is left"

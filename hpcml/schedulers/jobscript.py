@@ -110,6 +110,8 @@ def merge_values(batch: Batch, step: BatchStep, options: Mapping[str, Any]) -> d
     return {
         **_common_values(batch, step, options, threads=request.cpus),
         "notify": notify.get("command", ""),
+        # HTCondor tries again by itself, inside its DAG; here nobody does
+        "automatic": batch.campaign.site.scheduler == "slurm",
         "last": step.last,
     }
 

@@ -18,6 +18,14 @@ printf 'hpcml: merge of step %s attempt %s on %s, %(%F %T)T\n' \
 {{ python | sh_words }} -m hpcml merge {{ root | sh }} --step {{ step | sh }}
 code=$?
 {% endblock %}
+{% block again %}
+{% if automatic %}
+# what another try can cure (time, memory, a lost node, preemption) is tried again, a few times
+if [ "$code" = 3 ]; then
+    {{ python | sh_words }} -m hpcml resume {{ root | sh }} --automatic
+fi
+{% endif %}
+{% endblock %}
 {% block notify %}
 {% if notify %}
 {% if last %}

@@ -23,4 +23,8 @@ export HOME="${HOME:-${TMPDIR:-/tmp}}"
 
 apptainer exec --bind '/campaigns/toys,/data/a b' '/images/toys 1.sif' python3 -m hpcml merge /campaigns/toys --step scan
 code=$?
+# what another try can cure (time, memory, a lost node, preemption) is tried again, a few times
+if [ "$code" = 3 ]; then
+    apptainer exec --bind '/campaigns/toys,/data/a b' '/images/toys 1.sif' python3 -m hpcml resume /campaigns/toys --automatic
+fi
 exit "$code"

@@ -29,4 +29,8 @@ export TOY_TEXT='it'"'"'s $HOME 100%'
 
 /opt/hpcml/bin/python -m hpcml merge /campaigns/toys --step prepare
 code=$?
+# what another try can cure (time, memory, a lost node, preemption) is tried again, a few times
+if [ "$code" = 3 ]; then
+    /opt/hpcml/bin/python -m hpcml resume /campaigns/toys --automatic
+fi
 exit "$code"

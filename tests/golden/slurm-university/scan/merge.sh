@@ -29,6 +29,10 @@ export TOY_TEXT='it'"'"'s $HOME 100%'
 
 /opt/hpcml/bin/python -m hpcml merge /campaigns/toys --step scan
 code=$?
+# what another try can cure (time, memory, a lost node, preemption) is tried again, a few times
+if [ "$code" = 3 ]; then
+    /opt/hpcml/bin/python -m hpcml resume /campaigns/toys --automatic
+fi
 # the campaign has ended: one message
 HPCML_CAMPAIGN=toys HPCML_DIR=/campaigns/toys HPCML_EXIT_CODE=$code \
     /bin/sh -c 'echo "ended with $HPCML_EXIT_CODE"' || printf 'hpcml: the notify command failed\n'

@@ -1,0 +1,283 @@
+"""Whole campaigns of the engine on a real SLURM and a real HTCondor, disturbed in every way they know.
+
+What lives here: submit, status, resume against the queue, and the digest of `hpcml run` as the measure.
+What does not: the rendered files by themselves (test_real_schedulers.py), the engine (tests/test_*.py).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests import toy
+
+pytestmark = pytest.mark.slow
+UNITS = 160
+SLURM_STATE = Path(os.environ.get("SLURM_CLUSTER_STATE", "/tmp/slurm-cluster"))
+CONDOR_STATE = Path(os.environ.get("CONDOR_CLUSTER_STATE", "/tmp/condor-cluster"))
+
+
+@dataclass
+class Field:
+    """A campaign on a scheduler. folder: on a shared file system that DAGMan accepts (not /tmp)."""
+
+    folder: Path
+    scheduler: str
+    environment: dict[str, str]
+    resources: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "campaign"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "toy.log"
+
+    def plan(self, **variables: object) -> None:
+        """Two chained steps; `variables` reach the ranks through the site's environment."""
+        site = {
+            "scheduler": self.scheduler,
+            "environment": {
+                "TOY_LOG": str(self.log),
+                **{key: str(value) for key, value in variables.items()},
+            },
+            "options": {"signal_margin": "20s", **self.options},
+        }
+        sites = self.folder / "config" / "hpcml" / "sites"
+        sites.mkdir(parents=True, exist_ok=True)
+        (sites / "field.yaml").write_text(yaml.safe_dump(site))
+        job = toy.write_job(
+            self.folder,
+            toy.step("first", parameters={"n": UNITS}),
+            toy.step("second", "Behind", inputs={"samples": "first"}),
+            resources={"ranks": 2, "shards": 8, "walltime": "5m", "memory": "150MB", **self.resources},
+        )
+        assert self.hpcml("plan", job, "--site", "field", "--dir", self.root).code == 0
+
+    def hpcml(self, *words: str | Path) -> toy.Ended:
+        return toy.hpcml(*words, **self.environment, XDG_CONFIG_HOME=self.folder / "config")
+
+    def ok(self, *words: str | Path) -> str:
+        ended = self.hpcml(*words)
+        assert ended.code == 0, ended.stderr
+        return ended.stdout
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.ok("status", self.root, "--json"))
+        return found
+
+    def shards(self, step: int = 0) -> list[str]:
+        return [shard["state"] for shard in self.status()["steps"][step]["shards"]]
+
+    def running(self) -> bool:
+        return "running" in self.shards() and self.status()["steps"][0]["done"] > 0
+
+    def quiet(self) -> bool:
+        return not self.status()["jobs"]
+
+    def complete(self) -> bool:
+        found = self.status()
+        return all(step["merged"] and step["units"] > 0 and not step["missing"] for step in found["steps"])
+
+    def digests(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads(self.ok("verify", self.root, "--json"))["digests"]
+        return found
+
+    def reference(self) -> dict[str, str]:
+        """What `hpcml run` gives on this machine."""
+        other = self.folder / "reference"
+        ended = toy.hpcml("run", self.folder / "job.yaml", "--dir", other, "--ranks", "1", "--shards", "1")
+        assert ended.code == 0, ended.stderr
+        found: dict[str, str] = json.loads(toy.hpcml("verify", other, "--json").stdout)["digests"]
+        return found
+
+    def computed_twice(self) -> int:
+        """Units that ended more than once, as the toy itself counts."""
+        times = Counter(line.key for line in toy.said(self.log, "end"))
+        return sum(count - 1 for count in times.values())
+
+    def job_of(self, shard: int, step: int = 0) -> str:
+        """As status names it: ID.INDEX."""
+        return str(self.status()["steps"][step]["shards"][shard]["job"])
+
+    def call(self, *words: str) -> str:
+        """A command of the scheduler."""
+        environment = {**os.environ, **self.environment}
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Beside pytest's own: DAGMan refuses to keep its logs in /tmp."""
+    path = Path(tempfile.mkdtemp(prefix="hpcml-field-", dir="/var/tmp"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def slurm(real_slurm: None, folder: Path) -> Iterator[Field]:
+    found = Field(folder, "slurm", {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ})
+    yield found
+    if found.root.is_dir():
+        found.hpcml("cancel", found.root)
+
+
+@pytest.fixture
+def htcondor(real_htcondor: None, folder: Path) -> Iterator[Field]:
+    names = ("CONDOR_CONFIG", "PATH")
+    found = Field(folder, "htcondor", {name: os.environ[name] for name in names if name in os.environ})
+    yield found
+    if found.root.is_dir():
+        found.hpcml("cancel", found.root)
+
+
+@pytest.fixture(params=["slurm", "htcondor"])
+def either(request: pytest.FixtureRequest) -> Field:
+    found: Field = request.getfixturevalue(request.param)
+    return found
+
+
+Wait = Callable[[Callable[[], bool], float], None]
+
+
+def test_two_chained_steps_end_in_the_digest_of_a_run_here(either: Field, wait_until: Wait) -> None:
+    either.plan()
+    either.ok("submit", either.root)
+    again = either.hpcml("submit", either.root)
+    assert again.code == 2 and "submitted already" in again.error()
+    wait_until(either.complete, 120)
+    assert either.digests() == either.reference()
+    assert either.computed_twice() == 0
+    assert "everything is merged" in either.ok("explain", either.root)
+    assert "nothing to resume" in either.ok("resume", either.root)
+    cost = json.loads(either.ok("status", either.root, "--efficiency", "--json"))
+    assert cost[0]["starts"] == 8 and cost[0]["peak_memory"] > 10_000_000 and 0 < cost[0]["efficiency"] <= 1.1
+    logs = either.ok("logs", either.root, "--step", "first", "--shard", "3")
+    assert "ends with exit code 0" in logs
+
+
+def test_cancel_then_resume_computes_only_what_is_missing(either: Field, wait_until: Wait) -> None:
+    either.plan(TOY_SLEEP="0.3")
+    either.ok("submit", either.root)
+    wait_until(either.running, 60)
+    assert "cancelled" in either.ok("cancel", either.root)
+    wait_until(either.quiet, 60)
+    assert either.status()["steps"][0]["missing"] > 0
+    either.ok("resume", either.root)
+    wait_until(either.complete, 150)
+    assert either.digests() == either.reference()
+    assert either.computed_twice() <= 2 * 2  # at most the units that ran when the ranks were killed
+
+
+def test_slurm_requeue_and_scancel_of_single_tasks(slurm: Field, wait_until: Wait) -> None:
+    slurm.plan(TOY_SLEEP="0.3")
+    slurm.ok("submit", slurm.root)
+    wait_until(slurm.running, 60)
+    first, second = (slurm.job_of(shard).replace(".", "_") for shard in (0, 1))
+    slurm.call("scontrol", "requeue", first)
+    slurm.call("scancel", second)
+    wait_until(slurm.quiet, 120)
+    assert slurm.status()["steps"][0]["missing"] > 0, "a cancelled task does not come back by itself"
+    assert "ancelled" in slurm.ok("explain", slurm.root)
+    slurm.ok("resume", slurm.root)
+    wait_until(slurm.complete, 120)
+    assert slurm.digests() == slurm.reference()
+
+
+def test_slurm_wall_time_too_short_requeues_until_done(slurm: Field, wait_until: Wait) -> None:
+    slurm.resources = {"shards": 1, "walltime": "1m", "ranks": 2}
+    slurm.options = {"signal_margin": "45s"}
+    slurm.plan(TOY_SLEEP="0.4")
+    slurm.ok("submit", slurm.root)
+    wait_until(slurm.complete, 240)
+    assert slurm.digests() == slurm.reference()
+    assert slurm.computed_twice() == 0
+    assert "requeued" in slurm.ok("logs", slurm.root, "--step", "first", "--lines", "200")
+
+
+def test_slurm_kill_of_a_slurmd_is_survived(slurm: Field, wait_until: Wait) -> None:
+    pid_file = SLURM_STATE / "run" / "slurmd.n2.pid"
+    if not pid_file.is_file():
+        pytest.skip("NOT TESTED: this SLURM was not started by tests/clusters/slurm-up")
+    slurm.plan(TOY_SLEEP="0.5")
+    slurm.ok("submit", slurm.root)
+    wait_until(slurm.running, 60)
+    os.kill(int(pid_file.read_text()), signal.SIGKILL)
+    try:
+        time.sleep(5)
+        assert slurm.status()["steps"][0]["units"] == UNITS  # status answers while the node is lost
+    finally:
+        up = Path(__file__).resolve().parent.parent / "clusters" / "slurm-up"
+        subprocess.run([up], check=True, capture_output=True, timeout=120)
+    wait_until(slurm.quiet, 200)
+    if not slurm.complete():
+        slurm.ok("resume", slurm.root)
+    wait_until(slurm.complete, 150)
+    assert slurm.digests() == slurm.reference()
+
+
+def test_htcondor_vacate_hold_and_release(htcondor: Field, wait_until: Wait) -> None:
+    htcondor.plan(TOY_SLEEP="0.3")
+    htcondor.ok("submit", htcondor.root)
+    wait_until(htcondor.running, 60)
+    htcondor.call("condor_vacate_job", htcondor.job_of(0))
+    held = htcondor.job_of(1)
+    htcondor.call("condor_hold", held)
+    wait_until(lambda: htcondor.shards()[1] == "held", 30)
+    assert "hold" in htcondor.ok("explain", htcondor.root).lower()
+    htcondor.call("condor_release", held)
+    wait_until(htcondor.complete, 150)
+    assert htcondor.digests() == htcondor.reference()
+
+
+def test_htcondor_kill_of_a_startd_is_survived(htcondor: Field, wait_until: Wait) -> None:
+    found = subprocess.run(["pgrep", "-f", "condor_startd.*-local-name n1"], capture_output=True, text=True)
+    if not found.stdout.split():
+        pytest.skip("NOT TESTED: this HTCondor was not started by tests/clusters/condor-up")
+    htcondor.plan(TOY_SLEEP="0.3")
+    htcondor.ok("submit", htcondor.root)
+    wait_until(htcondor.running, 60)
+    for pid in found.stdout.split():
+        os.kill(int(pid), signal.SIGKILL)
+    wait_until(lambda: htcondor.complete() or htcondor.quiet(), 240)
+    if not htcondor.complete():
+        htcondor.ok("resume", htcondor.root)
+        wait_until(htcondor.complete, 150)
+    assert htcondor.digests() == htcondor.reference()
+
+
+def test_a_failing_unit_is_named_and_cured_by_retry(either: Field, wait_until: Wait) -> None:
+    either.plan(TOY_FAIL="u00003")
+    either.ok("submit", either.root)
+    wait_until(lambda: either.quiet() and either.status()["steps"][0]["failed"] == 1, 120)
+    told = either.ok("explain", either.root)
+    assert "u00003" in told and "toy failure of u00003" in told
+    either.plan()  # the cure: another environment, nothing else
+    either.ok("resume", either.root, "--retry-failed")
+    wait_until(either.complete, 120)
+    assert either.digests() == either.reference()
+
+
+def test_a_scheduler_that_is_down_costs_nothing(slurm: Field) -> None:
+    slurm.plan()
+    slurm.environment["SLURM_CONF"] = "/nonexistent/slurm.conf"
+    ended = slurm.hpcml("submit", slurm.root)
+    assert ended.code == 4 and "sbatch" in ended.error()
+    assert slurm.status()["steps"][0]["missing"] == UNITS
