@@ -39,6 +39,10 @@ def launched_ranks() -> int:
     return 0
 
 
+def launched_by_openmpi() -> bool:
+    return SIZE_VARIABLES[0] in os.environ
+
+
 def end_time() -> float:
     """When the allocation ends, in seconds since 1970; infinity when nobody says."""
     for name in END_VARIABLES:

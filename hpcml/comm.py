@@ -65,12 +65,19 @@ class SerialComm:
 class MPIComm:
     """MPI_COMM_WORLD through mpi4py."""
 
-    def __init__(self) -> None:
+    def __init__(self, by_openmpi: bool) -> None:
         import mpi4py
 
-        mpi4py.rc.threads = False
+        mpi4py.rc.initialize = False
+        mpi4py.rc.finalize = True
         from mpi4py import MPI
 
+        library = MPI.Get_library_version().split("\n")[0].rstrip("\0")
+        if by_openmpi and not library.startswith("Open MPI"):
+            # MPICH would end the process inside MPI_Init, without a word that helps
+            raise _mismatch(f"Open MPI's launcher started ranks whose mpi4py has {library[:40]}")
+        if not MPI.Is_initialized():
+            MPI.Init()
         self._world = MPI.COMM_WORLD
         self.rank: int = self._world.Get_rank()
         self.size: int = self._world.Get_size()
@@ -106,16 +113,23 @@ class MPIComm:
         self._world.Abort(code)
 
 
-def connect(expected: int, launched: int) -> Comm:
+def _mismatch(what: str) -> UsageError:
+    return UsageError(
+        f"{what}: the launcher is of another MPI than mpi4py's",
+        "use the mpiexec of the environment that holds mpi4py, or srun --mpi=pmix",
+    )
+
+
+def connect(expected: int, launched: int, *, by_openmpi: bool = False) -> Comm:
     """The world this process belongs to; UsageError when it is not of `expected` ranks.
 
     expected: ranks that the campaign asks for, 0 when the launcher decides.
-    launched: ranks that the launcher announced (allocation.launched_ranks).
+    launched, by_openmpi: what the launcher announced (allocation.launched_ranks, launched_by_openmpi).
     """
     if max(expected, launched) <= 1:
         return SerialComm()
     try:
-        world = MPIComm()
+        world = MPIComm(by_openmpi)
     except ModuleNotFoundError as error:
         raise UsageError(
             f"{max(expected, launched)} ranks need mpi4py, which is not installed",
@@ -128,9 +142,5 @@ def connect(expected: int, launched: int) -> Comm:
         ) from error
     wanted = expected or launched
     if world.size != wanted:
-        raise UsageError(
-            f"{wanted} ranks were started but MPI says {world.size}:"
-            " the launcher is of another MPI than mpi4py's",
-            "use the mpiexec of the environment that holds mpi4py, or srun --mpi=pmix",
-        )
+        raise _mismatch(f"{wanted} ranks were started but MPI says {world.size}")
     return world

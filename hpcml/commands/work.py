@@ -71,7 +71,9 @@ class Agenda:
 def work(task: Task) -> int:
     """Compute the shard's missing units on all ranks of this world; the exit code of every rank."""
     with Interruption(allocation.end_time()) as interruption:
-        comm = connect(task.ranks, allocation.launched_ranks())
+        comm = connect(
+            task.ranks, allocation.launched_ranks(), by_openmpi=allocation.launched_by_openmpi()
+        )
         return _guarded(task, comm, interruption)
 
 
@@ -109,10 +111,15 @@ def _together(comm: Comm, prepare: Any) -> Any:
 
 
 def _work(task: Task, comm: Comm, interruption: Interruption) -> int:
-    opened = OpenCampaign(task.root)
-    step = opened.step(task.step)
-    agenda: Agenda = _together(comm, lambda: _agenda(task, step))
-    journal = Journal(opened.layout.journal)
+    mine: list[OpenStep] = []
+
+    def prepare() -> Agenda:
+        mine.append(OpenCampaign(task.root).step(task.step))
+        return _agenda(task, mine[0])
+
+    agenda: Agenda = _together(comm, prepare)
+    step = mine[0] if mine else OpenCampaign(task.root).step(task.step)
+    journal = Journal(step.opened.layout.journal)
     words = {"step": task.step, "shard": task.shard, "attempt": task.attempt}
     if comm.rank == 0:
         about = {**allocation.about_this_rank(), "ranks": comm.size, "restart": allocation.attempt_number()}
