@@ -11,12 +11,10 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from hpcml.errors import UsageError, nearest
-
-if TYPE_CHECKING:
-    from hpcml.workload import Workload
+from hpcml.authors import said
+from hpcml.errors import HpcmlError, UsageError, nearest
+from hpcml.workload import Workload
 
 BUILTIN: dict[str, str] = {
     "jets.synthetic": "hpcml.workloads.jet_scanning.workload:SyntheticEvents",
@@ -38,7 +36,7 @@ def known_names() -> list[str]:
 
 def load(name: str, base: Path | None = None) -> type[Workload]:
     """The workload class called `name`; `base` is where relative `file.py:Class` paths start."""
-    target = BUILTIN.get(name) or _entry_point(name) or (name if ":" in name else "")
+    target = BUILTIN.get(name) or (name if ":" in name else _entry_point(name))
     if not target:
         hint = nearest(name, known_names()) or "`hpcml workloads` lists the known ones"
         raise UsageError(f"unknown workload {name!r}", hint)
@@ -50,11 +48,20 @@ def load(name: str, base: Path | None = None) -> type[Workload]:
         missing = error.name or str(error)
         hint = f"pip install 'hpcml[{extra}]'" if extra else "is it on PYTHONPATH?"
         raise UsageError(f"workload {name!r} needs the module {missing!r}", hint) from error
+    except HpcmlError:
+        raise
+    except (Exception, SystemExit) as error:  # a file of the user can fail in any way while it is imported
+        raise UsageError(f"workload {name!r}: importing it raised {said(error)}") from error
     try:
-        found: type[Workload] = getattr(module, attribute)
+        found = getattr(module, attribute)
     except AttributeError:
         public = [item for item in vars(module) if not item.startswith("_")]
         raise UsageError(f"{where} has no class {attribute!r}", nearest(attribute, public)) from None
+    if not (isinstance(found, type) and issubclass(found, Workload)):
+        raise UsageError(f"{name!r} is not a subclass of hpcml.workload.Workload")
+    for word, kind in (("name", str), ("version", int), ("Parameters", type)):
+        if not isinstance(getattr(found, word, None), kind):
+            raise UsageError(f"workload {name!r}: its class has no `{word}` that is of type {kind.__name__}")
     return found
 
 

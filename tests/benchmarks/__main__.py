@@ -11,7 +11,7 @@ from pathlib import Path
 from hpcml.errors import nearest
 from tests.benchmarks.rows import Row, machine, table
 
-SUBJECTS = ("units", "merging", "missing", "starting")
+SUBJECTS = ("units", "merging", "missing", "starting", "clusters")
 
 
 def main(names: list[str]) -> int:
