@@ -32,6 +32,9 @@ if "TOY_GRACE" in os.environ:
     hpcml.interruption.GRACE = float(os.environ["TOY_GRACE"])
 
 
+BLOCKED: list[str] = []
+
+
 def rank_from_environment() -> int:
     """The rank as any workload could find it, which it must not."""
     for name in ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"):
@@ -60,10 +63,10 @@ def behave(key: str) -> None:
             end = time.monotonic() + float(seconds)
             while time.monotonic() < end:
                 time.sleep(0.05)
-    for item in os.environ.get("TOY_BLOCK", "").split(","):  # key=seconds: in C, holding the GIL
-        name, _, seconds = item.partition("=")
-        if name == key:
-            ctypes.PyDLL(None).usleep(int(float(seconds) * 1e6))
+    name, _, seconds = os.environ.get("TOY_BLOCK", "").partition("=")  # rank=seconds: in its first unit
+    if name == str(rank_from_environment()) and not BLOCKED:
+        BLOCKED.append(key)
+        ctypes.PyDLL(None).usleep(int(float(seconds) * 1e6))  # in C, holding the interpreter lock
     if key in os.environ.get("TOY_FAIL", "").split(","):
         raise RuntimeError(f"toy failure of {key}")
     if key == os.environ.get("TOY_KILL"):
