@@ -107,6 +107,68 @@ def read_checked(source: SealedReader, offset: int, out: memoryview) -> None:
             raise _damaged(header, low, high)
 
 
+class RunningCheck:
+    """Reads a sealed file in pieces that mostly follow each other; each block is read and checked once.
+
+    A block is checked when its last byte has been read: bytes are given out before that, so whoever
+    reads must call `finish` before the result counts.
+    """
+
+    def __init__(self, source: SealedReader) -> None:
+        self._source = source
+        self._next = -1
+        self._block = 0  # number of the block that `_next` lies in
+        self._end = 0  # where it ends
+        self._digest: xxhash.xxh3_64 | None = None  # of its first bytes; None at its start
+
+    def read(self, offset: int, out: memoryview) -> None:
+        """Fill `out` from byte `offset` of the file."""
+        if offset != self._next:
+            self.finish()
+            self._start(offset)
+        _read(self._source, [out], offset)
+        self._check(out)
+
+    def finish(self) -> None:
+        """Check the block that is only half read."""
+        if self._digest is not None:
+            rest = bytearray(self._end - self._next)
+            _read(self._source, [memoryview(rest)], self._next)
+            self._check(memoryview(rest))
+
+    def _start(self, offset: int) -> None:
+        header = self._source.header
+        self._block = (offset - header.user_block) // header.block_size
+        begin = header.user_block + self._block * header.block_size
+        self._end = min(begin + header.block_size, header.file_size)
+        self._next = begin
+        if offset > begin:
+            before = bytearray(offset - begin)
+            _read(self._source, [memoryview(before)], begin)
+            self._check(memoryview(before))
+
+    def _check(self, data: memoryview) -> None:
+        header = self._source.header
+        at = 0
+        while at < len(data):
+            step = min(self._end - self._next, len(data) - at)
+            self._next += step
+            if self._digest is None and self._next == self._end:  # nearly all of them: one call
+                found = xxhash.xxh3_64_intdigest(data[at : at + step])
+            else:
+                if self._digest is None:
+                    self._digest = xxhash.xxh3_64()
+                self._digest.update(data[at : at + step])
+                found = self._digest.intdigest() if self._next == self._end else -1
+            at += step
+            if self._next == self._end:
+                if found != int(header.blocks[self._block]):
+                    raise _damaged(header, self._end - header.block_size, self._end)
+                self._digest = None
+                self._block += 1
+                self._end = min(self._end + header.block_size, header.file_size)
+
+
 def _damaged(header: Header, low: int, high: int) -> IntegrityError:
     return IntegrityError(f"{header.path}: damaged between byte {low} and {high}", CURE)
 

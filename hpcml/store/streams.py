@@ -1,5 +1,8 @@
 """A column of many parts as one stream of bytes in unit order, in bounded memory.
 
+Long runs of rows are read straight to their place in a small window, which stays in the processor's
+cache while it is checked, hashed and written. Short runs are read together in large windows.
+
 What lives here: which row ranges of which part make up the result (Runs), and reading them window
 by window, every block checked. What does not: what is done with the windows (merging.py).
 """
@@ -14,13 +17,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpcml.errors import IntegrityError
-from hpcml.store.blocks import SealedReader, read_checked
+from hpcml.store.blocks import Extent, RunningCheck, SealedReader, read_checked
 from hpcml.store.schema import Field
 from hpcml.store.sealed import expand
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+STRAIGHT = 1 << 18  # bytes of a window that long runs fill; larger ones leave the cache
+SHORT = 4096  # mean bytes of a run below which runs are read together
+SLAB = 1 << 16  # runs taken out of their arrays at once
 WINDOW = 8 << 20
 LARGEST_WINDOW = 64 << 20
 GAP = 1 << 18  # runs of one part closer than this are read together
@@ -75,16 +81,73 @@ class OpenReaders:
         self._open.clear()
 
 
-def windows(readers: OpenReaders, runs: Runs, table: str, field: Field) -> Iterator[memoryview]:
-    """The bytes of one column in result order. Each window is overwritten by the next."""
+def windows(
+    readers: OpenReaders, runs: Runs, table: str, field: Field, *, multiple: int = 1
+) -> Iterator[memoryview]:
+    """The bytes of one column in result order. Each window is overwritten by the next.
+
+    All windows but the last hold a multiple of so many rows (one writes compressed chunks whole).
+    """
     width = field.width
-    size = _window_rows(runs, width)
+    name = f"{table}/{field.name}"
+    if len(runs.owner) and runs.rows * width // len(runs.owner) >= SHORT:
+        yield from _straight(readers, runs, name, field, multiple)
+        return
+    size = -(-_window_rows(runs, width) // multiple) * multiple
     buffer = np.empty(min(size, runs.rows) * width, np.uint8)
     for begin in range(0, runs.rows, size):
         end = min(begin + size, runs.rows)
         window = buffer[: (end - begin) * width]
-        _fill(window, readers, runs, begin, end, f"{table}/{field.name}", field)
+        _fill(window, readers, runs, begin, end, name, field)
         yield window.data
+
+
+def _straight(
+    readers: OpenReaders, runs: Runs, name: str, field: Field, multiple: int
+) -> Iterator[memoryview]:
+    """Windows of whole rows, each run read to its place."""
+    width = field.width
+    size = max(1, STRAIGHT // (width * multiple)) * multiple
+    window = np.empty(min(runs.rows, size) * width, np.uint8).data
+    checks: dict[int, RunningCheck] = {}
+    begins: dict[int, int] = {}
+    at = 0
+    for slab in range(0, len(runs.owner), SLAB):
+        part = slice(slab, slab + SLAB)
+        places = (
+            runs.owner[part].tolist(),
+            (runs.source[part] * width).tolist(),
+            (runs.count[part] * width).tolist(),
+        )
+        for owner, source, left in zip(*places, strict=True):
+            reader = readers[owner]
+            if owner not in checks:
+                begins[owner] = _place(reader, name, field).offset
+                checks[owner] = RunningCheck(reader)
+            check, offset = checks[owner], begins[owner] + source
+            while left:
+                step = min(left, len(window) - at)
+                check.read(offset, window[at : at + step])
+                offset, left, at = offset + step, left - step, at + step
+                if at == len(window):
+                    yield window
+                    at = 0
+    if at:
+        yield window[:at]
+    for owner, check in checks.items():
+        readers[owner]
+        check.finish()
+
+
+def _place(reader: SealedReader, name: str, field: Field) -> Extent:
+    """Where a column lies in a part; IntegrityError when it is of another type."""
+    extent = reader.extent(name)
+    if extent.dtype != field.dtype or extent.shape[1:] != field.shape:
+        raise IntegrityError(
+            f"{reader.path}: column {name} is {extent.dtype}{list(extent.shape[1:])},"
+            f" not {field.dtype}{list(field.shape)}"
+        )
+    return extent
 
 
 def _window_rows(runs: Runs, width: int) -> int:
@@ -120,12 +183,7 @@ def _fill(
     for number in np.unique(owner).tolist():
         mine = owner == number
         reader = readers[number]
-        extent = reader.extent(name)
-        if extent.dtype != field.dtype or extent.shape[1:] != field.shape:
-            raise IntegrityError(
-                f"{reader.path}: column {name} is {extent.dtype}{list(extent.shape[1:])},"
-                f" not {field.dtype}{list(field.shape)}"
-            )
+        extent = _place(reader, name, field)
         order = np.argsort(source[mine], kind="stable")
         where = extent.offset + source[mine][order] * width
         place = (target[mine][order] - begin) * width

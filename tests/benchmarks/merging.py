@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -73,7 +74,7 @@ def _fill(step: OpenStep, parts: int, alternately: bool) -> np.ndarray[Any, Any]
     marks = np.arange(len(units), dtype="f4")
     bounds = np.linspace(0, len(units), (parts // 2 if alternately else parts) + 1).astype(np.int64)
     number = 0
-    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, last in pairwise(bounds.tolist()):
         whole = np.arange(first, last)
         for rank, ids in enumerate(_dealt(whole, rng) if alternately else (whole,)):
             rows = np.resize(noise, (int(counts[ids].sum()), *PICTURE))

@@ -1,7 +1,7 @@
 """The plain tools that hpcml is held against: python -m tests.benchmarks.references NAME N FILE
 
-Each, in a fresh process, computes N no-op units, ends with all of them in one HDF5 file and fsync, and prints the seconds
-from the first unit to there (start-up and the first answer of a pool are not in it). Two workers.
+Each, in a fresh process, computes N no-op units, ends with all of them in one HDF5 file and fsync, and
+prints the seconds from the first unit to there (start-up and the first answer of a pool are not in it).
 """
 
 from __future__ import annotations
