@@ -132,7 +132,8 @@ class _Writer:
             dataset = file.create_dataset(name, data=array)
             self._note(name, sealed.extent(dataset), array.dtype, array.shape)
         for name, text in self.content.provenance.items():
-            file.create_dataset(f"provenance/{name}", data=text)
+            # of fixed length: PyTables does not read the others
+            file.create_dataset(f"provenance/{name}", data=np.bytes_(text.encode() or b"-"))
         for table in self.schema.tables:
             if table.kind == "rows":
                 file.require_group(table.name).attrs["kind"] = "rows"
