@@ -1,4 +1,4 @@
-"""The commands that speak of a scheduler: render, submit, explain, cancel, logs.
+"""The commands that speak of a scheduler: render, submit, explain, cancel, logs, site, box, parcel.
 
 What lives here: their command lines. What does not: the others and the exit codes (cli.py).
 """
@@ -211,4 +211,32 @@ def site_check(name: str, job: bool, workload: str | None, timeout: float) -> No
         raise SchedulerError(f"site {name!r} is not ready", "the lines marked BAD say what to change")
 
 
-COMMANDS = (render, submit, explain, cancel, logs, site)
+@click.command(hidden=True)
+@DIR
+@click.option("--step", "step_name", required=True, metavar="STEP")
+@click.option("--attempt", type=click.IntRange(1), required=True)
+def box(directory: Path, step_name: str, attempt: int) -> None:
+    """Said by DAGMan, on the access point: write what the shards of a step take with them."""
+    from hpcml.commands.box import make_box
+
+    opened = open_campaign(directory)
+    click.echo(make_box(opened, opened.step(step_name), attempt))
+
+
+@click.command(hidden=True)
+@click.argument("folder", type=click.Path(path_type=Path), metavar="BOX")
+@click.option("--shard", type=click.IntRange(0), required=True)
+def parcel(folder: Path, shard: int) -> None:
+    """Said by rank.sh, in a job's scratch folder: pack what was recorded in a box."""
+    from hpcml.errors import UsageError
+    from hpcml.store.box import read_box_note
+    from hpcml.store.layout import Layout
+    from hpcml.store.parcel import pack
+
+    note = read_box_note(folder)
+    if note is None:
+        raise UsageError(f"{folder} is no box", "rank.sh calls this where its shard has computed")
+    click.echo(pack(Layout(folder), note, shard).name)
+
+
+COMMANDS = (render, submit, explain, cancel, logs, site, box, parcel)

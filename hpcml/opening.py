@@ -21,6 +21,7 @@ from hpcml.campaign import Campaign, StepInput, StepPlan
 from hpcml.errors import InputChanged, PlanConflict, UsageError, nearest
 from hpcml.store import manifest
 from hpcml.store import units as unit_lists
+from hpcml.store.box import read_box_note
 from hpcml.store.layout import Layout, StepLayout
 from hpcml.store.ledger import Ledger, scan
 from hpcml.store.parts import Identity
@@ -88,7 +89,8 @@ class OpenStep:
 
     def workload_class(self) -> type[Workload]:
         base = Path(self.opened.campaign.base) if self.opened.campaign.base else None
-        found = registry.load(self.plan.workload, base)
+        where, colon, attribute = self.plan.workload.rpartition(":")
+        found = registry.load(f"{self.opened.place(where)}{colon}{attribute}", base)
         if found.version != self.plan.version:
             raise PlanConflict(
                 f"step {self.name!r} was planned with version {self.plan.version} of workload"
@@ -122,7 +124,8 @@ class OpenStep:
         if one.step:
             return StepTable(self.opened.layout.step(one.step))
         if one.campaign:
-            table = other_campaign(one.campaign)
+            place = self.opened.place(one.campaign)
+            table = other_campaign(place) if place == one.campaign else StepTable(StepLayout(Path(place)))
             if one.digest and table_digest(table) != one.digest:
                 raise InputChanged(
                     f"input {name!r} of step {self.name!r}: the table of {one.campaign} has changed"
@@ -130,7 +133,7 @@ class OpenStep:
                     "plan a new campaign from it",
                 )
             return table
-        return FileInput(name, [Path(file.path) for file in one.files])
+        return FileInput(name, [Path(self.opened.place(file.path)) for file in one.files])
 
     def input_digests(self) -> dict[str, str]:
         digests = {}
@@ -254,6 +257,12 @@ class OpenCampaign:
         self.layout = Layout(self.root)
         self.campaign = campaign or manifest.read_campaign(self.root)
         self.steps = [OpenStep(self, plan) for plan in self.campaign.steps]
+        self.box = read_box_note(self.root)
+
+    def place(self, name: str) -> str:
+        """Where a file of the plan is here: under its own name, but in a box (store/box.py) in the box."""
+        inside = self.box.places.get(name) if self.box else None
+        return str(self.root / inside) if inside else name
 
     def step(self, name: str) -> OpenStep:
         for step in self.steps:

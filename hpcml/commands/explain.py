@@ -86,6 +86,11 @@ def _dag_failure(opened: OpenCampaign, jobs: Jobs) -> list[Reason]:
         told = [line.split(" ", 2)[-1] for line in lines if "ERROR" in line or "Warning: default" in line]
         if told:
             reasons.append(Reason(f"DAG {ref.job}", f"DAGMan gave up: {' '.join(told[-2:])}.", _RESUME))
+        for path in sorted(folder.glob("*/logs/box.log")):  # file transfer: what shards take along
+            said = [line for line in path.read_text(encoding="utf-8").splitlines() if "error: " in line]
+            if said:
+                sentence = f"Its shards have nothing to take along: {said[-1].partition('error: ')[2]}"
+                reasons.append(Reason(path.parent.parent.name, f"{sentence}.", _RESUME))
     return reasons
 
 

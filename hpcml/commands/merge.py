@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from hpcml.commands.adopt import adopt
 from hpcml.errors import Incomplete, IntegrityError
 from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.provenance import provenance
@@ -61,6 +62,7 @@ def merge(
 
     Raises Incomplete (missing or failed units), IntegrityError (damage, contradiction).
     """
+    adopt(opened)
     units, identity = step.units(), step.identity()
     damaged_logs = seal_left_logs(step.layout, units.keys, units.schema, identity)
     ledger = step.ledger()

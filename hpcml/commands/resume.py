@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpcml.campaign import Campaign, Resources
+from hpcml.commands.adopt import adopt
 from hpcml.commands.jobs import Jobs, ShardJob, jobs_of, next_attempt
 from hpcml.commands.run import sole, write_attempt
 from hpcml.commands.submit import Sent, batch_steps, refuse_local, send
@@ -85,6 +86,7 @@ def resume(
 
 
 def _resume(opened: OpenCampaign, jobs: Jobs, shards: int, dry_run: bool, automatic: bool) -> Resumed:
+    adopt(opened)
     steps, waiting = batch_steps(opened)
     first = steps[0]
     if not first.ensure_listed():

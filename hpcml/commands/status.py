@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from hpcml.commands.adopt import adopt
 from hpcml.commands.jobs import Jobs, jobs_of
 from hpcml.commands.work import attempt_numbers
 from hpcml.opening import OpenCampaign, OpenStep
@@ -78,6 +79,7 @@ class CampaignStatus:
 
 def status(opened: OpenCampaign) -> CampaignStatus:
     """Parts, logs, journal and scheduler as one; one call to the scheduler, whatever the size."""
+    adopt(opened)
     last_words = {
         (word["step"], word["attempt"], word["shard"]): word["event"].removeprefix("shard-")
         for word in read_journal(

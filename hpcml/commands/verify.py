@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
+from hpcml.commands.adopt import adopt
 from hpcml.errors import HpcmlError, IntegrityError
 from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.store import sealed, wal
@@ -49,7 +50,7 @@ def verify(
     set_aside: move damaged and foreign files to steps/<step>/set-aside, after keeping what is whole
     of damaged logs; `resume` then computes what they held.
     """
-    found = Verified()
+    found = Verified(problems=adopt(opened))
     for step in opened.steps:
         if not step.listed():
             continue

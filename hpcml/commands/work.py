@@ -11,7 +11,7 @@ import logging
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from hpcml import allocation
 from hpcml.comm import Comm, connect
+from hpcml.commands.adopt import adopt
 from hpcml.dealing import Queue
 from hpcml.errors import (
     EXIT_DONE,
@@ -176,6 +177,9 @@ def attempt_numbers(step: OpenStep, attempt: int) -> tuple[np.ndarray[Any, np.dt
 def _agenda(task: Task, step: OpenStep) -> Agenda:
     """Rank 0: which units of the shard are still to do."""
     check_inputs(step)
+    box = step.opened.box
+    if box:  # file transfer: what earlier starts of this job recorded came along
+        adopt(step.opened, keep=True)
     units, identity = step.units(), step.identity()
     fingerprint, _ = step.fingerprint()
     if fingerprint != units.fingerprint:
@@ -187,6 +191,8 @@ def _agenda(task: Task, step: OpenStep) -> Agenda:
         log.warning("%s; left where it is, its units count as missing", problem)
     numbers = shard_numbers(task, step)
     done = scan(step.layout, len(units), identity).done
+    if box:
+        done[ids_of(np.array(list(box.done), RUN))] = True
     missing = numbers[~done[numbers]]
     counts, _ = failed_attempts(step.opened.layout, step.name)
     failures = {number: counts[units.key(number)] for number in missing.tolist() if counts} if counts else {}
@@ -206,7 +212,7 @@ def check_inputs(step: OpenStep) -> None:
 
     for name, one in step.plan.inputs.items():
         for file in one.files:
-            why = input_changed(file)
+            why = input_changed(replace(file, path=step.opened.place(file.path)))
             if why:
                 raise InputChanged(
                     f"input {name!r} of step {step.name!r} has changed since it was planned: {why}",

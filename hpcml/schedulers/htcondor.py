@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hpcml.errors import UsageError
+from hpcml.errors import EXIT_INCOMPLETE, UsageError
 from hpcml.schedulers.base import (
     Batch,
     BatchStep,
@@ -32,6 +32,15 @@ from hpcml.schedulers.base import (
 )
 from hpcml.schedulers.htcondor_lines import Lines, common_lines, flavour_lines, layered, memory_lines
 from hpcml.schedulers.htcondor_replies import ATTRIBUTES, one_of, read_ads
+from hpcml.schedulers.htcondor_transfer import (
+    BOX,
+    PARCELS,
+    array_lines,
+    box_script,
+    here_values,
+    merge_lines,
+    transfers,
+)
 from hpcml.schedulers.jobscript import (
     COMMON_OPTIONS,
     array_request,
@@ -67,9 +76,6 @@ class HTCondor(Scheduler):
     def files(self, batch: Batch) -> list[File]:
         options = self.check_options(batch.campaign.site.options)
         check_paths(batch, options)
-        if not options["shared_filesystem"]:
-            hint = "set shared_filesystem: true and put the campaign where all nodes see it"
-            raise UsageError("file transfer (shared_filesystem: false) is not available yet", hint)
         if "$" in str(batch.out):
             # condor_submit_dag writes the path into DAGMan's own submit file as it is: it waits for ever
             what = f"condor_submit_dag cannot carry the '$' in {str(batch.out)!r}"
@@ -78,13 +84,15 @@ class HTCondor(Scheduler):
         found = []
         for step in batch.steps:
             place = step.plan.name
-            merge = merge_values(batch, step, options)
+            merge = (here_values if transfers(options) else merge_values)(batch, step, options)
             found.append(File(f"{place}/merge.sh", "common/merge.sh", merge, executable=True))
             if step.shards:
                 items = {"shards": step.shards}
                 rank = self._rank_values(batch, step, options)
                 found.append(File(f"{place}/shards.txt", "htcondor/shards.txt", items))
                 found.append(File(f"{place}/rank.sh", "htcondor/rank.sh", rank, executable=True))
+                if transfers(options):
+                    found.append(box_script(batch, step, options))
             for sub in submissions:
                 if sub.step == place:
                     found.append(File(sub.file, f"htcondor/{sub.kind}.sub", self.context(batch, step, sub)))
@@ -129,6 +137,7 @@ class HTCondor(Scheduler):
     def context(self, batch: Batch, step: BatchStep, sub: Submission) -> dict[str, Any]:
         """Values of array.sub or merge.sub. lines are submit commands as they stand, quoted here."""
         is_array = sub.kind == "array"
+        moved = transfers(self.check_options(batch.campaign.site.options))
         return {
             "campaign": batch.campaign.name,
             "step": step.plan.name,
@@ -139,7 +148,8 @@ class HTCondor(Scheduler):
             "logs": step.logs,
             "events": batch.out / sub.events,
             "items": step.folder / "shards.txt",
-            "container": batch.campaign.container,
+            "folder": batch.root if moved and is_array else "",
+            "container": batch.campaign.container if is_array or not moved else "",
             "tag": job_tag(batch, sub.name),
             "lines": list((self._array_lines if is_array else self._merge_lines)(batch, step).items()),
         }
@@ -215,13 +225,19 @@ class HTCondor(Scheduler):
         values["clock"] = ["timeout", "--preserve-status", "--foreground", "--signal=USR1", str(seconds)]
         values["max_retries"] = step.plan.max_attempts - 1
         values["never_again"] = NEVER_AGAIN
+        values["parcels"] = ""
+        if transfers(options):
+            # another try starts from the box: it would compute all again to fail where this one failed
+            values |= {"root": BOX, "parcels": PARCELS, "never_again": (*NEVER_AGAIN, EXIT_INCOMPLETE)}
         return values
 
     def _array_lines(self, batch: Batch, step: BatchStep) -> Lines:
         site = batch.campaign.site
         options = self.check_options(site.options)
         request = array_request(step, options)
-        never = ", ".join(str(code) for code in NEVER_AGAIN)
+        moved = transfers(options)
+        codes = (*NEVER_AGAIN, EXIT_INCOMPLETE) if moved else NEVER_AGAIN
+        never = ", ".join(str(code) for code in codes)
         lines: Lines = {
             **common_lines(batch, request, options),
             "max_retries": step.plan.max_attempts - 1,
@@ -229,6 +245,7 @@ class HTCondor(Scheduler):
             # the clock of rank.sh comes first; a job that does not obey it is held with code 47
             "allowed_execute_duration": request.walltime,
         }
+        lines |= array_lines(batch, step) if moved else {}
         lines |= memory_lines(request, options)
         wishes = [f"TARGET.Machine =!= {classad(node)}" for node in batch.exclude]
         if options["retry_elsewhere"]:
@@ -252,6 +269,7 @@ class HTCondor(Scheduler):
             "retry_until": "member(ExitCode, {1, 2, 3, 5})",
             "request_memory": request.mebibytes,
             **flavour_lines(request, options),
+            **(merge_lines() if transfers(options) else {}),
         }
         mail = batch.campaign.notify.get("mail")
         # a merge that fails ends the DAG: then it is the one that writes
@@ -276,4 +294,5 @@ class HTCondor(Scheduler):
             "edges": [(before, node.name) for node in nodes for before in node.after],
             "dagman": bool(self._dagman(batch)),
             "tag": job_tag(batch, DAG),
+            "boxes": transfers(self.check_options(batch.campaign.site.options)),
         }

@@ -8,6 +8,9 @@ DIR/
   lock                          held by the `run` or `resume` that is at work here
   submit/attempt-0001/          rendered scheduler files, and what jobs print (<step>/logs)
   report/                       plots for people
+  boxes/attempt-0001/<step>/box what the shards of a step take with them, where no file system is shared
+  incoming/<step>.s<shard>.a<attempt>.<token>.tar   what such a shard sent back, until it is adopted
+  incoming/set-aside/           parcels that could not be adopted
   steps/<step>/
     units.h5                    unit list, written by plan or by the merge that completes the inputs
     parts/<first>-<last>-<n>.s<shard>.r<rank>.<token>.h5    immutable results
@@ -111,6 +114,25 @@ class Layout:
 
     def attempt_folder(self, attempt: int) -> Path:
         return self.submit / f"attempt-{attempt:04d}"
+
+    def box(self, attempt: int, step: str) -> Path:
+        return self.root / "boxes" / f"attempt-{attempt:04d}" / step / "box"
+
+    @property
+    def box_note(self) -> Path:
+        """In a box only: what it is, and where it keeps the files of the plan."""
+        return self.root / "box.json"
+
+    @property
+    def incoming(self) -> Path:
+        return self.root / "incoming"
+
+    def parcel(self, step: str, shard: int, attempt: int, token: str) -> Path:
+        return self.incoming / f"{step}.s{shard:04d}.a{attempt:04d}.{token}.tar"
+
+    @property
+    def parcels_set_aside(self) -> Path:
+        return self.incoming / "set-aside"
 
     @property
     def report(self) -> Path:

@@ -105,7 +105,6 @@ def test_no_attempt_to_read(tmp_path: Path) -> None:
         (_campaign("slurm", directives={"partition": "a\nb"}), r"newline in 'a\\nb'"),
         (_campaign("slurm", environment={"A B": "1"}), "'A B' is not a name"),
         (_campaign("htcondor", directives={"queue": "3"}), "cannot set the submit command 'queue'"),
-        (_campaign("htcondor", options={"shared_filesystem": False}), "file transfer"),
         (_campaign("htcondor", options={"flavours": {"short": 60}}), "over the longest queue, short"),
         (_campaign("htcondor", options={"refuse_paths": {"/": "not here"}}), "not a place to submit from"),
         (_campaign("slurm", launcher="none", step=replace(STEP, resources=Resources(ranks=2))), "2 ranks"),

@@ -1,0 +1,69 @@
+"""What shards sent back by file transfer -> parts, logs, artifacts and journal of the campaign.
+
+What lives here: which parcels are taken in, and what becomes of those that cannot be. What does not: a
+parcel's inside (store/parcel.py), why there are parcels (schedulers/htcondor_transfer.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+from hpcml.errors import IntegrityError
+from hpcml.opening import OpenCampaign
+from hpcml.store import parcel
+from hpcml.store.atomic import ABANDONED_SECONDS
+
+log = logging.getLogger(__name__)
+
+
+def adopt(opened: OpenCampaign, *, keep: bool = False) -> list[str]:
+    """Take in every whole parcel and remove it; sentences about those that were set aside.
+
+    One that is not whole may still be on its way: it is left until nothing has come for a while.
+    Two commands may adopt at once: both write the same files. keep: leave all parcels, for a box, whose
+    parcels have still to travel.
+    """
+    problems = []
+    for path in sorted(opened.layout.incoming.glob("*.tar")):
+        try:
+            _take_in(opened, path)
+            if not keep:
+                path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            continue  # another command was quicker
+        except parcel.NotWhole as error:
+            if keep or _still_coming(path):
+                log.warning("hpcml: %s; left where it is", error.message)
+            else:
+                problems.append(_set_aside(opened, path, error))
+        except IntegrityError as error:
+            if keep:
+                log.warning("hpcml: %s; its units count as missing", error.message)
+            else:
+                problems.append(_set_aside(opened, path, error))
+    return problems
+
+
+def _take_in(opened: OpenCampaign, path: Path) -> None:
+    campaign, name, fingerprint = parcel.whose(path)
+    if campaign != opened.campaign.identity:
+        raise IntegrityError(f"{path} is of another campaign")
+    step = next((step for step in opened.steps if step.name == name), None)
+    if step is None or not step.listed() or step.units().fingerprint != fingerprint:
+        raise IntegrityError(f"{path} was computed from other parameters or inputs of step {name!r}")
+    parcel.unpack(path, opened.layout, step.layout)
+
+
+def _still_coming(path: Path) -> bool:
+    return time.time() - path.stat().st_mtime < ABANDONED_SECONDS
+
+
+def _set_aside(opened: OpenCampaign, path: Path, error: IntegrityError) -> str:
+    place = opened.layout.parcels_set_aside
+    place.mkdir(exist_ok=True)
+    path.replace(place / path.name)
+    said = f"{error.message}; moved to {place}, `hpcml resume` computes what it held"
+    log.warning("hpcml: %s", said)
+    return said

@@ -1,0 +1,109 @@
+#!/bin/bash
+# hpcml: one shard of step scan, campaign toys, attempt 1
+# By hand: bash rank.sh SHARD
+#
+# exit code  0  the shard is done
+#            1  a bug of hpcml
+#            2  the job file or the command line is wrong
+#            3  units failed or are missing: resumable
+#            5  integrity: a part is corrupt or contradicts another
+#           85  interrupted in good order, come back
+#          127  no Python or no launcher on this machine
+#        128+n  ended by signal n
+shard=${1:?which shard? usage: bash rank.sh SHARD}
+# own: exit with the shard's code; merge: in a DAG, see `finish` below
+verdict=${2:-own}
+starts=0 completions=0
+while read -r key _ value; do
+    case $key in
+    NumJobStarts) starts=$value ;;
+    NumJobCompletions) completions=$value ;;
+    esac
+done 2>/dev/null <"${_CONDOR_JOB_AD:-/dev/null}"
+# after exit code 85 HTCondor starts this again in the same scratch folder, and counts no start
+lines=(first)
+if [ -n "${_CONDOR_SCRATCH_DIR:-}" ]; then
+    echo >>"$_CONDOR_SCRATCH_DIR/.hpcml-starts"
+    mapfile -t lines <"$_CONDOR_SCRATCH_DIR/.hpcml-starts"
+fi
+restarts=$((starts + ${#lines[@]} - 1))
+# no shared file system: box, which came along, looks like the campaign's folder
+mkdir -p incoming && ln -sfn ../incoming box/incoming
+
+# TERM becomes USR1: Open MPI kills its ranks 0.2 s after mpiexec gets TERM, and every launcher hands USR1
+# on to the ranks. Bash runs a trap between two commands, or inside `wait`.
+asked=0 pending=0 child=
+stop() {
+    asked=1 pending=1
+    if [ -n "$child" ]; then kill -USR1 "$child" 2>/dev/null; fi
+}
+trap stop USR1 TERM INT
+# not $HOSTNAME, which a job inherits from the login node
+read -r host </proc/sys/kernel/hostname
+printf 'hpcml: step %s shard %s attempt %s restart %s on %s, %(%F %T)T\n' \
+    scan "$shard" 1 "$restarts" "$host" -1
+
+export OMP_NUM_THREADS=1
+export OPENBLAS_NUM_THREADS=1
+export MKL_NUM_THREADS=1
+export NUMEXPR_NUM_THREADS=1
+export NUMBA_NUM_THREADS=1
+export BLIS_NUM_THREADS=1
+export VECLIB_MAXIMUM_THREADS=1
+export HDF5_USE_FILE_LOCKING=FALSE
+export HOME="${HOME:-${TMPDIR:-/tmp}}"
+
+# Open MPI refuses to run as root, and more ranks than cores, unless told otherwise; MPICH reads none of it
+if [ "$(id -u)" = 0 ]; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+export PRTE_MCA_rmaps_default_mapping_policy="${PRTE_MCA_rmaps_default_mapping_policy-:oversubscribe}"
+export PRTE_MCA_hwloc_default_binding_policy="${PRTE_MCA_hwloc_default_binding_policy-none}"
+export OMPI_MCA_osc="${OMPI_MCA_osc-^ucx}"
+
+command=(
+    timeout --preserve-status --foreground --signal=USR1 480
+    mpiexec -n 2
+    /opt/hpcml/bin/python -m hpcml work box
+    --step scan --shard "$shard" --ranks 2 --attempt 1
+)
+
+"${command[@]}" &
+child=$!
+if [ "$asked" = 1 ]; then kill -USR1 "$child" 2>/dev/null; fi
+while :; do
+    pending=0
+    wait "$child"
+    code=$?
+    # a trap ends `wait` early: then this code is not the child's
+    [ "$pending" = 1 ] || break
+done
+trap - USR1 TERM INT
+# told to stop before Python could listen: nothing was begun, so nothing is lost
+case $asked$code in 1138|1143) code=85 ;; esac
+printf 'hpcml: step %s shard %s ends with exit code %s, %(%F %T)T\n' \
+    scan "$shard" "$code" -1
+# the one file that goes back; there is no time for it twice
+trap '' USR1 TERM INT
+/opt/hpcml/bin/python -m hpcml parcel box --shard "$shard" || {
+    printf 'hpcml: what was recorded could not be packed\n'
+    if [ "$code" = 0 ]; then code=3; fi
+}
+if [ "$code" = 85 ] && [ "$restarts" -ge 20 ]; then
+    printf 'hpcml: restarted %s times already (max_restarts), not again by itself\n' "$restarts"
+    code=3
+fi
+if [ "$verdict" = merge ]; then
+    # DAGMan removes all other shards when one job of the node fails. So after its last try a shard says 0,
+    # and the merge, which looks at the parts, says what is missing.
+    case $code in
+    0|2|85) last=no ;;
+    1|5|3) last=yes ;;
+    *) if [ "$completions" -ge 1 ]; then last=yes; else last=no; fi ;;
+    esac
+    if [ "$last" = yes ]; then
+        printf 'hpcml: exit code %s becomes 0 for the DAG; the merge decides\n' "$code"
+        code=0
+    fi
+fi
+exit "$code"

@@ -1,0 +1,152 @@
+"""Campaigns on a real HTCondor whose jobs see nothing of the campaign directory.
+
+What lives here: file transfer from end to end, evictions, removals, wall times, each measured by the
+digest of `hpcml run`. What does not: boxes and parcels by themselves (tests/test_parcels.py), golden files.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hpcml.opening import OpenCampaign
+from tests import toy
+
+from .test_campaigns import Field
+
+pytestmark = pytest.mark.slow
+WORKLOAD = Path(__file__).resolve().parent.parent / "far_workload.py"
+Wait = Callable[[Callable[[], bool], float], None]
+
+
+class Far(Field):
+    """A campaign on a site without a shared file system."""
+
+    def plan(self, **variables: object) -> None:
+        shutil.copy(WORKLOAD, self.folder / "far.py")
+        (self.folder / "data.txt").write_text("2.5")
+        site = {
+            "scheduler": "htcondor",
+            "environment": {
+                "TOY_LOG": str(self.log),
+                **{key: str(value) for key, value in variables.items()},
+            },
+            "options": {"shared_filesystem": False, "disk": "50 MB", "signal_margin": "20s", **self.options},
+        }
+        sites = self.folder / "config" / "hpcml" / "sites"
+        sites.mkdir(parents=True, exist_ok=True)
+        (sites / "far.yaml").write_text(yaml.safe_dump(site))
+        steps: list[dict[str, Any]] = [
+            {"name": "first", "workload": "far.py:Reads", "inputs": {"data": "data.txt"}},
+            {"name": "second", "workload": "far.py:Sums", "inputs": {"rows": "first"}},
+        ]
+        resources = {"ranks": 2, "shards": 8, "walltime": "5m", "memory": "150MB", **self.resources}
+        job = toy.write_job(self.folder, *steps, resources=resources)
+        assert self.hpcml("plan", job, "--site", "far", "--dir", self.root).code == 0
+
+    def ended(self) -> Counter[str]:
+        """How often each unit ended."""
+        return Counter(line.key for line in toy.said(self.log, "end"))
+
+    def outputs(self, step: str) -> str:
+        logs = sorted(self.root.glob(f"submit/attempt-*/{step}/logs/[0-9]*.log"))
+        return "".join(path.read_text() for path in logs)
+
+
+@pytest.fixture
+def far(real_htcondor: None) -> Iterator[Far]:
+    """DAGMan refuses to keep its logs in /tmp."""
+    folder = Path(tempfile.mkdtemp(prefix="hpcml-far-", dir="/var/tmp"))
+    names = ("CONDOR_CONFIG", "PATH")
+    found = Far(folder, "htcondor", {name: os.environ[name] for name in names if name in os.environ})
+    yield found
+    if found.root.is_dir():
+        found.hpcml("cancel", found.root)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_two_chained_steps_end_in_the_digest_of_a_run_here(far: Far, wait_until: Wait) -> None:
+    far.plan()
+    far.ok("submit", far.root)
+    wait_until(far.complete, 180)
+    assert far.digests() == far.reference()
+    assert far.computed_twice() == 0 and len(far.ended()) == 320
+    # the ranks were told nothing of where the campaign lies; where they read was asserted by the workload
+    for script in far.root.glob("submit/attempt-0001/*/rank.sh"):
+        assert str(far.root) not in script.read_text()
+    assert not list((far.root / "incoming").glob("*"))
+    assert set(far.shards()) == {"done"}
+    assert "exit code 0" in far.ok("logs", far.root, "--step", "first", "--shard", "3")
+    cost = far.ok("status", far.root, "--efficiency")
+    assert "first" in cost
+
+
+def test_an_eviction_loses_nothing_that_was_recorded(far: Far, wait_until: Wait) -> None:
+    far.plan(TOY_SLEEP="0.3")
+    far.ok("submit", far.root)
+    mine = {f"u{number:05d}" for number in range(20)}  # those of shard 0
+    wait_until(lambda: len(mine & set(far.ended())) >= 4, 90)
+    far.call("condor_vacate_job", far.job_of(0))
+    wait_until(far.complete, 240)
+    assert "Job was evicted" in (far.root / "submit" / "attempt-0001" / "first" / "array.log").read_text()
+    assert far.digests() == far.reference()
+    assert far.computed_twice() == 0
+
+
+def test_removed_jobs_leave_what_came_back_and_resume_does_the_rest(far: Far, wait_until: Wait) -> None:
+    far.plan(TOY_SLEEP="0.3")
+    far.ok("submit", far.root)
+    wait_until(lambda: "done" in far.shards(), 120)
+    far.ok("cancel", far.root)
+    wait_until(far.quiet, 60)
+    missing = far.status()["steps"][0]["missing"]
+    arrived = toy.done_units(OpenCampaign(far.root), "first")
+    assert 0 < missing < 160 and len(arrived) == 160 - missing
+    before = far.ended()
+    far.ok("resume", far.root)
+    wait_until(far.complete, 240)
+    assert far.digests() == far.reference()
+    again = far.ended() - before
+    assert not arrived & set(again)
+    assert sum(count for key, count in again.items() if key.startswith("u")) == missing
+
+
+def test_a_wall_time_too_short_goes_on_in_the_same_folder(far: Far, wait_until: Wait) -> None:
+    far.resources = {"shards": 1, "walltime": "40s"}
+    far.plan(TOY_SLEEP="0.4")
+    far.ok("submit", far.root)
+    wait_until(far.complete, 240)
+    assert far.digests() == far.reference()
+    assert far.computed_twice() == 0
+    said = far.outputs("first")
+    assert "ends with exit code 85" in said and "restart 1" in said
+
+
+def test_a_failing_unit_is_named_and_its_shard_not_computed_again(far: Far, wait_until: Wait) -> None:
+    far.plan(TOY_FAIL="u00003")
+    far.ok("submit", far.root)
+    wait_until(lambda: far.quiet() and far.status()["steps"][0]["failed"] == 1, 120)
+    assert "u00003" in far.ok("explain", far.root)
+    assert far.computed_twice() == 0 and len(far.ended()) == 159
+    far.plan()  # the cure: another environment, nothing else
+    far.ok("resume", far.root, "--retry-failed")
+    wait_until(far.complete, 120)
+    assert far.digests() == far.reference()
+    assert far.computed_twice() == 0
+
+
+def test_a_changed_input_stops_the_chain_and_is_told(far: Far, wait_until: Wait) -> None:
+    far.plan()
+    (far.folder / "data.txt").write_text("2.51")
+    far.ok("submit", far.root)
+    wait_until(lambda: "has changed since it was planned" in far.ok("explain", far.root), 60)
+    wait_until(far.quiet, 60)
+    assert far.ended() == {}
