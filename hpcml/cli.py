@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -59,6 +60,16 @@ class _Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for name in ORDER if name in self.commands]
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """A reader of our output that has left (`hpcml units | head`) is no error; click would exit 1."""
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return code
+
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(None, "-V", "--version", package_name="hpcml")
@@ -85,6 +96,9 @@ def _run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # click 8.2 and later: `hpcml` alone asks for help
+            print(error.format_message())
+            return 2
         _complain(error.format_message(), _usage_hint(error))
         return 2
     except click.Abort:
@@ -94,9 +108,6 @@ def _run(arguments: Sequence[str]) -> int:
             traceback.print_exc()
         _complain(error.message, error.hint)
         return error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has left (`hpcml units | head`): no complaint
-        return 0
     except Exception:
         traceback.print_exc()
         _complain("this is a bug of hpcml, not of your job file", "please report the lines above")

@@ -11,12 +11,14 @@ import hashlib
 import itertools
 import json
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpcml import registry
+from hpcml.authors import authored
 from hpcml.campaign import Campaign, StepInput, StepPlan
 from hpcml.errors import InputChanged, PlanConflict, UsageError, nearest
 from hpcml.store import manifest
@@ -82,6 +84,7 @@ class OpenStep:
         self.opened, self.plan = opened, plan
         self.layout: StepLayout = opened.layout.step(plan.name)
         self._units: unit_lists.UnitList | None = None
+        self._listing: Callable[[], None] | None = None
 
     @property
     def name(self) -> str:
@@ -102,7 +105,8 @@ class OpenStep:
     def instance(self, swept: Mapping[str, Any]) -> Workload:
         """The workload with the step's parameters and one combination of swept values."""
         found = self.workload_class()
-        return found(restore(found.Parameters, {**self.plan.parameters, **swept}))
+        with authored(self.plan.workload, "making it from its parameters"):
+            return found(restore(found.Parameters, {**self.plan.parameters, **swept}))
 
     def combinations(self) -> list[dict[str, Any]]:
         """Swept values in the order of the result: the last parameter runs fastest."""
@@ -186,6 +190,20 @@ class OpenStep:
         """
         if not self.inputs_ready():
             return False
+        write = self._listing or self._prepared_listing()
+        self._listing = None
+        if write:
+            write()
+            self._units = None
+        return True
+
+    def prepare_listing(self) -> None:
+        """All that `ensure_listed` can refuse, before anything is written; its work is kept for it."""
+        if self.inputs_ready():
+            self._listing = self._prepared_listing()
+
+    def _prepared_listing(self) -> Callable[[], None] | None:
+        """What writes the unit list; None when it is current."""
         fingerprint, made_from = self.fingerprint()
         wanted = self._listing_digest()
         before: unit_lists.UnitList | None = None
@@ -195,7 +213,7 @@ class OpenStep:
                 self._refuse_if_computed(before, made_from)
                 before = None
             elif before.made_from.get("listing") == wanted:
-                return True
+                return None
         combinations = self.combinations()
         instances = [self.instance(swept) for swept in combinations]
         schemas = [schema_of(instance) for instance in instances]
@@ -205,10 +223,12 @@ class OpenStep:
                 "make it two steps instead of a sweep",
             )
         inputs = self.inputs()
-        listed, combination = unit_lists.list_units(
-            [(swept, instance.units(inputs)) for swept, instance in zip(combinations, instances, strict=True)]
-        )
-        unit_lists.write_units(
+        with authored(self.plan.workload, "units()"):
+            found = [list(instance.units(inputs)) for instance in instances]
+        listed, combination = unit_lists.list_units(list(zip(combinations, found, strict=True)))
+        unit_lists.refuse_shrinking(listed, before)
+        return partial(
+            unit_lists.write_units,
             self.layout.units,
             listed,
             combination,
@@ -218,8 +238,6 @@ class OpenStep:
             made_from={**made_from, "listing": wanted},
             before=before,
         )
-        self._units = None
-        return True
 
     def _listing_digest(self) -> str:
         listing = self.workload_class().listing

@@ -242,19 +242,12 @@ def _step(index: int, layers: Sequence[_Layer], reader: InputReader, origins: di
 
 
 def _workload(entry: StepEntry, key: Key, reader: InputReader) -> type[Workload] | None:
-    hint = ""
     try:
-        found = registry.load(entry.workload, Path(reader.base))
+        return registry.load(entry.workload, Path(reader.base))
     except UsageError as error:
-        what, hint = error.message, error.hint
-    except Exception as error:  # a workload file of the user can fail in any way while it is imported
-        what = f"importing it raised {type(error).__name__}: {' '.join(str(error).split())}"
-    else:
-        if isinstance(found, type) and issubclass(found, Workload):
-            return found
-        what = "is not a subclass of hpcml.workload.Workload"
-    reader.problems.append(Problem((*key, "workload"), what, entry.workload, hint))
-    return None
+        what = " ".join(error.message.split())
+        reader.problems.append(Problem((*key, "workload"), what, entry.workload, error.hint))
+        return None
 
 
 def _flat(campaign: Campaign) -> Iterator[tuple[tuple[str, ...], Any]]:

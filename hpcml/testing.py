@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpcml.opening import FileInput, restore
+from hpcml.parameters import check_parameters
 from hpcml.store.context import UnitContext
 from hpcml.store.layout import StepLayout
 from hpcml.store.recorder import collect_result
@@ -31,7 +32,7 @@ class WorkloadProblem(AssertionError):
 def check_workload(
     workload: type[Workload],
     parameters: Mapping[str, Any] | None = None,
-    inputs: Mapping[str, Input | Sequence[str | Path]] | None = None,
+    inputs: Mapping[str, Input | str | Path | Sequence[str | Path]] | None = None,
     *,
     seed: int = 1,
     units: int = 3,
@@ -49,10 +50,7 @@ def check_workload(
     """
     given = dict(parameters or {})
     made = _parameters(workload, given)
-    opened: dict[str, Input] = {
-        name: FileInput(name, [Path(item) for item in value]) if isinstance(value, list | tuple) else value  # type: ignore[misc]
-        for name, value in (inputs or {}).items()
-    }
+    opened: dict[str, Input] = {name: _input(name, value) for name, value in (inputs or {}).items()}
     missing = [one.name for one in workload.inputs if one.required and one.name not in opened]
     if missing:
         raise WorkloadProblem(f"input {missing[0]!r} is required: give it to check_workload")
@@ -84,7 +82,17 @@ def _parameters(workload: type[Workload], given: Mapping[str, Any]) -> Any:
     names = {one.name for one in dataclasses.fields(kind)}
     for name in sorted((set(given) | workload.listing) - names):
         raise WorkloadProblem(f"{name!r} is not one of the parameters {sorted(names)}")
+    _, _, wrong = check_parameters(workload, given, {}, ())
+    if wrong:
+        key = ".".join(str(part) for part in wrong[0].key)
+        raise WorkloadProblem(f"{key}: {wrong[0].what}, found {wrong[0].found!r}")
     return restore(kind, dict(given))
+
+
+def _input(name: str, value: Input | str | Path | Sequence[str | Path]) -> Input:
+    if isinstance(value, str | Path):
+        value = [value]
+    return FileInput(name, [Path(item) for item in value]) if isinstance(value, list | tuple) else value  # type: ignore[return-value]
 
 
 def _compute(

@@ -167,6 +167,8 @@ def _compose(text: str, label: str) -> yaml.Node | None:
         loader = _Loader(text)
         try:
             return loader.get_single_node()
+        except RecursionError:
+            raise JobFileError(f"{label}:1: YAML: is nested too deeply") from None
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from hpcml.authors import authored
 from hpcml.commands.adopt import adopt
-from hpcml.errors import Incomplete, IntegrityError
+from hpcml.errors import Incomplete, IntegrityError, UsageError
 from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.provenance import provenance
 from hpcml.store.journal import Journal
@@ -86,11 +88,13 @@ def merge(
     source_digest = _source_digest(ledger, step, missing, on_conflict)
     merged = _already(step, source_digest)
     if merged is None:
+        step.layout.summary.unlink(missing_ok=True)  # it tells of the table before
         merged = _write(opened, step, ledger, missing, reasons, source_digest, on_conflict, progress)
-        _summarise(step)
         Journal(opened.layout.journal).write(
             "merged", step=step.name, units=merged.units, missing=merged.missing, digests=merged.digests
         )
+    if not step.layout.summary.is_file():
+        _summarise(step)
     if not len(missing) and not any(log.alive for log in ledger.logs):
         # what is left of units whose rank was killed between their last record and the clearing up
         shutil.rmtree(step.layout.workspaces, ignore_errors=True)
@@ -103,14 +107,24 @@ def merge(
 
 
 def _summarise(step: OpenStep) -> None:
-    """Write the small results of the workload; those of an earlier table go first."""
-    step.layout.summary.unlink(missing_ok=True)
-    found = step.instance(step.combinations()[0]).summarise({step.name: step.table()})
-    if not found:
+    """Write the small results of the workload, if it has any."""
+    workload, name = step.instance(step.combinations()[0]), step.plan.workload
+    with authored(
+        name, "summarise()", hint="the table is written: mend the workload, then `hpcml merge DIR`"
+    ):
+        found = dict(workload.summarise({step.name: step.table()}) or {})
+        arrays = {
+            key: np.asarray(value.encode() if isinstance(value, str) else value)
+            for key, value in found.items()
+        }
+    for key, array in arrays.items():
+        if not re.fullmatch(r"[!-.0-~]+", str(key)) or array.dtype.kind not in "biufcS":
+            raise UsageError(
+                f"workload {name!r}: summarise() gave {key!r} of type {array.dtype}",
+                "names without blanks and slashes; numbers, arrays of numbers, text",
+            )
+    if not arrays:
         return
-    arrays = {
-        name: np.asarray(value.encode() if isinstance(value, str) else value) for name, value in found.items()
-    }
     write_sealed(
         step.layout.summary,
         arrays,

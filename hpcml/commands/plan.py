@@ -50,6 +50,7 @@ def plan(campaign: Campaign, root: Path) -> Planned:
     opened = OpenCampaign(root, campaign)
     for step in opened.steps:
         step.instance(next(iter(step.combinations()), {}))  # parameters and version fit the workload
+        step.prepare_listing()  # a plan that is refused leaves the campaign as it was
     if what != "unchanged":
         manifest.write_campaign(root, campaign)
         Journal(layout.journal).write("planned", what=what, revision=campaign.revision)

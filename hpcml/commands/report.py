@@ -9,12 +9,20 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hpcml.authors import authored
+from hpcml.errors import UsageError
 from hpcml.opening import OpenCampaign
 from hpcml.store.atomic import replacing, write_text
 
+if TYPE_CHECKING:
+    from hpcml.workload import Figure, Input, Workload
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
     "figure{margin:2rem 0}img{max-width:100%}figcaption{color:#444}"
@@ -30,8 +38,8 @@ def report(opened: OpenCampaign) -> Path | None:
     sections: list[str] = []
     for step in merged:
         earlier = {name: tables[name] for name in [one.name for one in merged][: merged.index(step) + 1]}
-        for figure in step.instance(step.combinations()[0]).report(earlier):
-            image = _png(figure.figure)
+        workload = step.instance(step.combinations()[0])
+        for figure, image in _drawn(workload, step.plan.workload, earlier):
             with replacing(opened.layout.report / f"{step.name}-{figure.name}.png") as path:
                 path.write_bytes(image)
             text = base64.b64encode(image).decode()
@@ -56,6 +64,16 @@ def report(opened: OpenCampaign) -> Path | None:
         f"<tr><th>step</th><th>table</th><th>content digest</th></tr>{rows}</table></html>\n",
     )
     return page
+
+
+def _drawn(workload: Workload, name: str, tables: Mapping[str, Input]) -> list[tuple[Figure, bytes]]:
+    hint = "all steps are merged: mend report(), then `hpcml report DIR`"
+    with authored(name, "report()", hint=hint):
+        drawn = [(figure, _png(figure.figure)) for figure in workload.report(tables)]
+    for figure, _ in drawn:
+        if not NAME.fullmatch(figure.name):
+            raise UsageError(f"workload {name!r}: a figure cannot be called {figure.name!r}", hint)
+    return drawn
 
 
 def _png(figure: Any) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 import traceback
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpcml import allocation
+from hpcml.authors import authored, said
 from hpcml.comm import Comm, connect
 from hpcml.commands.adopt import adopt
 from hpcml.dealing import Queue
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 30.0
+TRACEBACK = 20_000  # characters of it that the journal keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,7 @@ class Agenda:
 def work(task: Task) -> int:
     """Compute the shard's missing units on all ranks of this world; the exit code of every rank."""
     with Interruption(allocation.end_time()) as interruption:
-        comm = connect(
-            task.ranks, allocation.launched_ranks(), by_openmpi=allocation.launched_by_openmpi()
-        )
+        comm = connect(task.ranks, allocation.launched_ranks(), by_openmpi=allocation.launched_by_openmpi())
         return _guarded(task, comm, interruption)
 
 
@@ -243,6 +244,7 @@ class _Rank:
         self.longest = 0.0
         self._shared: dict[int, tuple[Workload, Any]] = {}
         self._said = time.monotonic()
+        self.process = os.getpid()
 
     def _numbers_of_node(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """The node's units: all of them on one node, else every n-th by number of ranks."""
@@ -322,6 +324,8 @@ class _Rank:
                     result = workload.process(unit, shared, context)
                 finally:
                     interruption.in_unit = False
+                    if os.getpid() != self.process:  # process() forked: its child is no second rank
+                        os._exit(1)
                 if files:
                     result = {**result, **context.file_rows(self.artifacts, self.externals)}
                 now = time.perf_counter()
@@ -330,7 +334,7 @@ class _Rank:
                 begun = recorder.add(number, result, begun, now)
             except StorageError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # sys.exit() in a unit does not end the rank
                 self._failed(number, unit.key, error)
                 context.end(done=False)
                 begun = time.perf_counter()
@@ -346,16 +350,18 @@ class _Rank:
     def _open(self, combination: int) -> None:
         """Open the workload of one combination of swept values, once a rank."""
         workload = self.step.instance(self.units.combinations[combination])
-        self._shared[combination] = (workload, workload.open(self.step.inputs()))
+        inputs = self.step.inputs()
+        with authored(self.step.plan.workload, "open()", hint="mend the workload, then `hpcml resume DIR`"):
+            self._shared[combination] = (workload, workload.open(inputs))
 
-    def _failed(self, number: int, key: str, error: Exception) -> None:
+    def _failed(self, number: int, key: str, error: BaseException) -> None:
         self.failures[number] = attempts = self.failures.get(number, 0) + 1
         self.journal.write(
             "unit-failed", step=self.task.step, shard=self.task.shard, unit=key, attempt=attempts,
             rank=self.comm.rank, host=self.about["host"],
-            error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc(),
+            error=said(error), traceback=traceback.format_exc()[-TRACEBACK:],
         )  # fmt: skip
-        log.warning("unit %s failed (attempt %d): %s: %s", key, attempts, type(error).__name__, error)
+        log.warning("unit %s failed (attempt %d): %s", key, attempts, said(error))
         if attempts < self.step.plan.max_attempts:
             self.again.append(number)
         else:

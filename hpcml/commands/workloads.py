@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+
+from hpcml.authors import authored
+from hpcml.errors import UsageError
 
 if TYPE_CHECKING:
     from hpcml.workload import Workload
+
+
+def _plain(kind: Any) -> str:
+    """A type as a person reads it: float, (float, float), 'a' or 'b'."""
+    if get_origin(kind) is Literal:
+        return " or ".join(repr(value) for value in get_args(kind))
+    if get_origin(kind) is tuple:
+        return f"({', '.join('...' if one is Ellipsis else _plain(one) for one in get_args(kind))})"
+    return str(getattr(kind, "__name__", kind)) if not get_args(kind) else str(kind)
 
 
 def describe(workload: type[Workload], name: str) -> Iterator[str]:
@@ -16,10 +28,12 @@ def describe(workload: type[Workload], name: str) -> Iterator[str]:
     if workload.__doc__:
         yield from (f"  {line.strip()}" for line in workload.__doc__.strip().splitlines())
     yield "parameters:"
+    if not dataclasses.is_dataclass(workload.Parameters):
+        raise UsageError(f"workload {name!r}: its Parameters is not a dataclass")
     hints = get_type_hints(workload.Parameters)
     needs_values = False
     for one in dataclasses.fields(workload.Parameters):
-        kind = getattr(hints[one.name], "__name__", str(hints[one.name]))
+        kind = _plain(hints[one.name])
         required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
         needs_values = needs_values or required
         default = "required" if required else repr(one.default)
@@ -31,7 +45,9 @@ def describe(workload: type[Workload], name: str) -> Iterator[str]:
             yield f"  {given.name}: {given.meaning}" + ("" if given.required else " (optional)")
     if needs_values:
         return
-    for table in workload(workload.Parameters()).tables():
+    with authored(name, "tables()"):
+        tables = list(workload(workload.Parameters()).tables())
+    for table in tables:
         yield f"table {table.name} ({table.kind}):"
         for column in table.columns:
             shape = "".join(f"[{size}]" for size in column.shape)

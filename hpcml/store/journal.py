@@ -26,7 +26,8 @@ class Journal:
         self.path = folder / f"{name}.jsonl"
 
     def write(self, event: str, **words: Any) -> None:
-        line = json.dumps({"time": round(time.time(), 3), "event": event, **words}, ensure_ascii=False)
+        # ASCII: an error's text may hold halves of characters, and what other readers take for line ends
+        line = json.dumps({"time": round(time.time(), 3), "event": event, **words})
         with storage_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
@@ -45,12 +46,14 @@ def read_journal(folder: Path, *events: str) -> list[dict[str, Any]]:
 
 def _lines(path: Path, events: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     wanted = tuple(f'"event": "{event}"' for event in events)
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         if wanted and not any(text in line for text in wanted):
             continue
         try:
             word = json.loads(line)
-        except json.JSONDecodeError:
-            continue  # the writer was killed inside this line: history, not results
-        if not events or word["event"] in events:
+        except (ValueError, RecursionError):
+            continue  # the writer was killed inside this line, or it is damaged: history, not results
+        if not isinstance(word, dict) or not isinstance(word.get("time"), int | float):
+            continue
+        if isinstance(word.get("event"), str) and (not events or word["event"] in events):
             yield word

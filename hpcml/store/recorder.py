@@ -143,6 +143,9 @@ class Recorder:
         try:
             for table in self._tables:
                 size += table.add(result[table.name])
+            if len(result) > len(self._tables):
+                extra = sorted(set(result) - {table.name for table in self._tables})
+                raise WrongResult(f"table {extra[0]!r} is not in the schema")
         except BaseException as error:
             for table in self._tables:
                 table.cut(len(self._ids))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpcml.authors import authored
 from hpcml.errors import UsageError
 from hpcml.workload import Column, Table
 
@@ -90,7 +91,12 @@ class Schema:
 
 def schema_of(workload: Workload) -> Schema:
     """The schema of what `workload` returns, with the built-in tables it needs; checks names and dtypes."""
-    tables = [*workload.tables()]
+    with authored(workload.name, "tables()"):
+        tables = [*workload.tables()]
+    if not all(isinstance(table, Table) for table in tables):
+        raise UsageError(
+            f"workload {workload.name!r}: tables() gives something else than hpcml.workload.Table"
+        )
     if workload.artifacts:
         tables.append(ARTIFACTS)
     if workload.externals:
@@ -122,7 +128,7 @@ def _table(workload: str, table: Table) -> TableSchema:
     for column in table.columns:
         try:
             dtype = np.dtype(column.dtype)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise UsageError(f"{where}: column {column.name!r}: {error}") from error
         if dtype.kind not in "biufcS" or dtype.hasobject or dtype.itemsize == 0:
             raise UsageError(
@@ -136,8 +142,8 @@ def _table(workload: str, table: Table) -> TableSchema:
         # little-endian on disk, whatever the machine
         dtype = dtype.newbyteorder("<")
         width = dtype.itemsize * int(np.prod(column.shape, dtype=np.int64))
-        if width == 0:
-            raise UsageError(f"{where}: column {column.name!r} has an empty row shape {column.shape}")
+        if width == 0 or any(size < 0 for size in column.shape):
+            raise UsageError(f"{where}: column {column.name!r} has the row shape {column.shape}")
         fields.append(Field(column.name, dtype, tuple(column.shape), width, column.unit, column.meaning))
     if len({one.name for one in fields}) != len(fields):
         raise UsageError(f"{where}: two columns of one name")

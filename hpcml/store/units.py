@@ -19,7 +19,7 @@ import numpy as np
 from hpcml.errors import PlanConflict, UsageError
 from hpcml.store.blocks import SealedReader
 from hpcml.store.parts import Identity, write_sealed
-from hpcml.store.schema import Schema, schema_from_json
+from hpcml.store.schema import NAME, Schema, schema_from_json
 from hpcml.workload import Scalar, Unit
 
 if TYPE_CHECKING:
@@ -92,6 +92,13 @@ def list_units(
     for number, (swept, found) in enumerate(listed):
         prefix = ",".join(f"{name}={value}" for name, value in swept.items())
         for unit in found:
+            if not (
+                isinstance(unit, Unit) and isinstance(unit.key, str) and isinstance(unit.payload, Mapping)
+            ):
+                raise UsageError(
+                    f"units() gave {unit!r:.200}",
+                    "it gives hpcml.workload.Unit(key, payload, cost): text, a mapping, a number",
+                )
             key = f"{prefix}:{unit.key}" if prefix else unit.key
             if not KEY.fullmatch(key):
                 raise UsageError(
@@ -101,11 +108,27 @@ def list_units(
             if key in seen:
                 raise UsageError(f"unit key {key!r} stands twice in the list of units")
             seen.add(key)
-            if not unit.cost >= 0 or unit.cost == float("inf"):
-                raise UsageError(f"unit {key!r} has the cost {unit.cost!r}; it must be zero or more")
+            cost = unit.cost if isinstance(unit.cost, int | float | np.number) else float("nan")
+            if not 0 <= cost < float("inf"):
+                raise UsageError(
+                    f"unit {key!r} has the cost {unit.cost!r}; it must be a number, zero or more"
+                )
             units.append(Unit(key, {**swept, **unit.payload}, unit.cost))
             combination.append(number)
     return units, combination
+
+
+def refuse_shrinking(units: Sequence[Unit], before: UnitList | None) -> None:
+    """PlanConflict when a unit of `before` is not among `units`."""
+    if before is None:
+        return
+    listed = {unit.key for unit in units}
+    gone = [key for key in (bytes(raw).decode() for raw in before.keys) if key not in listed]
+    if gone:
+        raise PlanConflict(
+            f"{len(gone)} units of the campaign, such as {gone[0]!r}, are not in the new plan",
+            "a campaign can grow, not shrink: plan a new campaign in another directory",
+        )
 
 
 def write_units(
@@ -120,16 +143,10 @@ def write_units(
     before: UnitList | None = None,
 ) -> None:
     """Write units.h5; units of `before` keep their numbers, new ones get the next."""
+    refuse_shrinking(units, before)
     number_of = {bytes(key).decode(): at for at, key in enumerate(before.keys)} if before else {}
     for unit in units:
         number_of.setdefault(unit.key, len(number_of))
-    if len(number_of) != len(units):
-        listed = {unit.key for unit in units}
-        gone = next(key for key in number_of if key not in listed)
-        raise PlanConflict(
-            f"{len(number_of) - len(units)} units of the campaign, such as {gone!r}, are not in the new plan",
-            "a campaign can grow, not shrink: plan a new campaign in another directory",
-        )
     order = np.fromiter((number_of[unit.key] for unit in units), np.int64, len(units))
     by_number = np.empty(len(units), np.int64)
     by_number[order] = np.arange(len(units))
@@ -161,10 +178,20 @@ def _payload_column(name: str, units: Sequence[Unit]) -> NDArray[Any]:
         kinds = {float}
     if len(kinds) != 1 or not kinds <= {bool, int, float, str}:
         found = ", ".join(sorted(kind.__name__ for kind in kinds))
-        raise UsageError(f"payload {name!r} of the units has values of type {found}; one type is needed")
+        raise UsageError(
+            f"payload {name!r} of the units has values of type {found}; bool, int, float or str is needed",
+            "NumPy numbers become plain ones by .item()",
+        )
+    if not NAME.fullmatch(name):
+        raise UsageError(f"a payload of the units cannot be called {name!r}")
     kind = kinds.pop()
     if kind is str:
-        return np.array([str(value).encode() for value in values], "S")
+        try:
+            return np.array([str(value).encode() for value in values], "S")
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"payload {name!r} of the units has a text that is no Unicode: {error}"
+            ) from None
     try:
         return np.array(values, KIND[kind])
     except OverflowError:
@@ -198,7 +225,11 @@ def shard_bounds(cost: NDArray[np.float64], shards: int) -> NDArray[np.int64]:
     Law 2: the shards partition the units, whatever the costs (equal numbers when all are zero).
     """
     n = len(cost)
-    total = float(cost.sum())
+    with np.errstate(over="ignore"):
+        total = float(cost.sum())
+    if total > 0 and not 1e-290 < total < 1e290:  # sums and halves would leave what a float can hold
+        cost = cost / cost.max()
+        total = float(cost.sum())
     if total <= 0:
         return np.arange(shards + 1, dtype=np.int64) * n // shards
     # a unit belongs to the shard in which its middle lies, so no rounding can lose one
