@@ -16,6 +16,7 @@ import os
 import struct
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 # next, end, chunks of several units in somebody's hands, ranges on the returned stack
@@ -28,6 +29,8 @@ RETURNED_AT = STOP_AT + 8
 SIZE = RETURNED_AT + STACK * RANGE.size
 
 CHUNK_SECONDS = 0.001
+PREFIX = "hpcml-queue-"
+LEFT_SECONDS = 3600.0
 LARGEST_CHUNK = 256
 GIVE_BACK_SECONDS = 0.005
 
@@ -54,7 +57,11 @@ class Queue:
         """A new queue file; the caller unlinks it once every rank of the node has opened it."""
         shared = Path("/dev/shm")
         folder = shared if os.access(shared, os.W_OK) else Path(tempfile.gettempdir())
-        handle, name = tempfile.mkstemp(prefix="hpcml-queue-", dir=folder)
+        for left in folder.glob(f"{PREFIX}*"):  # of ranks killed while they started
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > LEFT_SECONDS:
+                    left.unlink()
+        handle, name = tempfile.mkstemp(prefix=PREFIX, dir=folder)
         try:
             os.write(handle, STATE.pack(0, n, 0, 0).ljust(SIZE, b"\0"))
         finally:

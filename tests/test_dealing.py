@@ -96,6 +96,17 @@ def test_chunks_grow_while_units_are_short_and_shrink_at_the_end(path: Path) -> 
     assert sizes[0] > 10 and sizes[-1] == 1 and sum(sizes) == 99
 
 
+def test_queues_that_killed_ranks_left_are_removed(path: Path) -> None:
+    """A queue in use has no name any more, so an old name is nobody's."""
+    import os
+
+    os.utime(path, (1, 1))
+    fresh, other = Queue.create(1), Queue.create(1)
+    assert not path.exists() and fresh.exists()
+    fresh.unlink()
+    other.unlink()
+
+
 def test_a_stopped_queue_deals_nothing(path: Path) -> None:
     first, second = Queue(path, 2), Queue(path, 2)
     assert first.draw()

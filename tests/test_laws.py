@@ -78,7 +78,7 @@ def test_a_workload_that_depends_on_its_rank_fails_the_digest_test(tmp_path: Pat
     assert alone["least"] != together["least"]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     shards=st.integers(1, 30),
     order=st.randoms(use_true_random=False),

@@ -47,12 +47,12 @@ def test_a_rank_inside_a_kernel_delays_nobody(
 ) -> None:
     """One rank holds the interpreter lock for seconds and never enters MPI; the other does all the rest."""
     opened = toy.planned(tmp_path, toy.step(parameters={"n": 60}))
-    process = toy.start(work_words(mpi, opened), TOY_LOG=log, TOY_BLOCK=f"{busy}=6", TOY_SLEEP=0.03)
+    process = toy.start(work_words(mpi, opened), TOY_LOG=log, TOY_BLOCK=f"{busy}=5", TOY_SLEEP=0.02)
     assert toy.finish(process).code == 0
     theirs = [line for line in toy.said(log) if line.rank == busy]
     others = [line for line in toy.said(log, "end") if line.rank != busy]
     assert [line.word for line in theirs] == ["begin", "end"], "one unit, the long one"
-    assert theirs[1].time - theirs[0].time >= 6.0
+    assert theirs[1].time - theirs[0].time >= 5.0
     assert len(others) == 59
     assert max(line.time for line in others) < theirs[1].time - 0.5, "the other was done long before"
 
@@ -137,14 +137,14 @@ def test_a_unit_that_does_not_end_in_its_grace_is_dropped(
 def test_a_known_end_of_the_wall_time_is_met(tmp_path: Path, launcher: toy.Launcher, log: Path) -> None:
     """No unit is begun that would not end; the process is gone before its time is up."""
     opened = toy.planned(tmp_path, toy.step(parameters={"n": 500}))
-    end = time.time() + 8
+    end = time.time() + 7
     process = toy.start(work_words(launcher, opened), TOY_LOG=log, TOY_SLEEP=0.1, HPCML_END_TIME=end)
     ended = toy.finish(process, 60)
     assert ended.code == 85, ended.stderr
     assert time.time() < end + 1
     assert toy.logs(opened) == []
     assert toy.done_units(opened) == {line.key for line in toy.said(log, "end")}
-    assert len(toy.done_units(opened)) > 5
+    assert toy.done_units(opened)
     resumed_equals(opened, tmp_path, 500, log)
 
 
@@ -213,16 +213,23 @@ def test_failed_units_must_be_allowed_or_retried(tmp_path: Path, capsys: pytest.
     }
 
 
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        ("TOY_OPEN_FAILS", ["toy cannot open its inputs on this rank", "toy_workloads.py"]),
+        ("TOY_DRAW_FAILS", ["toy error of the engine", "Traceback", "in draw"]),
+    ],
+)
 def test_an_error_of_one_rank_outside_its_units_ends_all_quickly(
-    tmp_path: Path, mpi: toy.Launcher, log: Path
+    tmp_path: Path, mpi: toy.Launcher, log: Path, variable: str, words: list[str]
 ) -> None:
     opened = toy.planned(tmp_path, toy.step(parameters={"n": 2000}))
     begun = time.monotonic()
-    ended = toy.finish(toy.start(work_words(mpi, opened), TOY_LOG=log, TOY_OPEN_FAILS="1", TOY_SLEEP=0.05))
-    assert ended.code not in (0, 3, 85)
+    variables = {"TOY_LOG": log, "TOY_SLEEP": 0.05, variable: "1"}
+    ended = toy.finish(toy.start(work_words(mpi, opened), **variables))
+    assert ended.code in (1, 2)
     assert time.monotonic() - begun < 40, "2000 units of 50 ms would take longer"
-    assert "toy cannot open its inputs on this rank" in ended.stderr and "Traceback" in ended.stderr
-    assert "rank 1" in ended.stderr
+    assert "rank 1" in ended.stderr and all(word in ended.stderr for word in words)
 
 
 @pytest.mark.mpi

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ from hpcml.settings import resolve
 ROOT = Path(__file__).resolve().parent.parent
 WORKLOADS = ROOT / "tests" / "toy_workloads.py"
 LIMIT = 180.0
+# killed MPIs leave folders: here they go with the tests
+SCRATCH = tempfile.TemporaryDirectory(prefix="toys-", ignore_cleanup_errors=True)
 
 
 # ---------------------------------------------------------------- job files and campaigns
@@ -159,7 +162,7 @@ def environment(**variables: object) -> dict[str, str]:
     found = allocation.pinned_environment(1)
     for name in [name for name in found if name.startswith(("TOY_", "OMPI_COMM_", "PMI"))]:
         del found[name]
-    found["PYTHONPATH"] = str(ROOT)
+    found |= {"PYTHONPATH": str(ROOT), "TMPDIR": SCRATCH.name}
     found.update({name: str(value) for name, value in variables.items()})
     return found
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+import hpcml.dealing
 import hpcml.interruption
 import hpcml.store.recorder
 from hpcml.workload import Arrays, Column, Context, Input, InputSpec, Table, Unit, Workload
@@ -41,6 +42,15 @@ def rank_from_environment() -> int:
         if name in os.environ:
             return int(os.environ[name])
     return 0
+
+
+def draw(queue: hpcml.dealing.Queue) -> range:
+    """An error that is neither a unit's nor the workload's."""
+    raise RuntimeError("toy error of the engine")
+
+
+if os.environ.get("TOY_DRAW_FAILS") == str(rank_from_environment()):
+    hpcml.dealing.Queue.draw = draw  # type: ignore[method-assign]
 
 
 def say(word: str, key: str) -> None:
