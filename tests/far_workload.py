@@ -6,6 +6,7 @@ What lives here: a workload file that travels with the job; it imports nothing o
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ class Reads(Workload):
         time.sleep(float(os.environ.get("TOY_SLEEP", "0")))
         if unit.key == os.environ.get("TOY_FAIL"):
             raise RuntimeError(f"toy failure of {unit.key}")
+        if unit.key == os.environ.get("TOY_KILL"):
+            os.kill(os.getpid(), signal.SIGKILL)
         rng = ctx.stream()
         value = shared * rng.normal(size=(int(rng.integers(1, 4)), 4))
         say("end", unit.key)

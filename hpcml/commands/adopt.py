@@ -28,22 +28,25 @@ def adopt(opened: OpenCampaign, *, keep: bool = False) -> list[str]:
     problems = []
     for path in sorted(opened.layout.incoming.glob("*.tar")):
         try:
-            _take_in(opened, path)
-            if not keep:
-                path.unlink(missing_ok=True)
+            problem = _adopted(opened, path, keep)
         except FileNotFoundError:
             continue  # another command was quicker
-        except parcel.NotWhole as error:
-            if keep or _still_coming(path):
-                log.warning("hpcml: %s; left where it is", error.message)
-            else:
-                problems.append(_set_aside(opened, path, error))
-        except IntegrityError as error:
-            if keep:
-                log.warning("hpcml: %s; its units count as missing", error.message)
-            else:
-                problems.append(_set_aside(opened, path, error))
+        if problem:
+            problems.append(problem)
     return problems
+
+
+def _adopted(opened: OpenCampaign, path: Path, keep: bool) -> str:
+    try:
+        _take_in(opened, path)
+        if not keep:
+            path.unlink(missing_ok=True)
+        return ""
+    except IntegrityError as error:
+        if keep or (isinstance(error, parcel.NotWhole) and _still_coming(path)):
+            log.warning("hpcml: %s; left where it is, its units count as missing", error.message)
+            return ""
+        return _set_aside(opened, path, error)
 
 
 def _take_in(opened: OpenCampaign, path: Path) -> None:

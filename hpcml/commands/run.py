@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hpcml import allocation
 from hpcml.commands.jobs import next_attempt
+from hpcml.commands.adopt import adopt
 from hpcml.commands.merge import Merged, merge
 from hpcml.errors import (
     EXIT_DONE,
@@ -111,6 +112,7 @@ def run(opened: OpenCampaign, effort: Effort, progress: Progress) -> list[Merged
     Raises Incomplete when units failed, Interrupted after Ctrl-C or SIGTERM; both are resumable.
     """
     with sole(opened):
+        adopt(opened)
         return [_step(step, effort, progress) for step in opened.steps]
 
 

@@ -56,6 +56,15 @@ class Far(Field):
         """How often each unit ended."""
         return Counter(line.key for line in toy.said(self.log, "end"))
 
+    def busy(self, but: int = -1) -> int:
+        """A shard of the first step in the middle of its 20 units; -1 when there is none."""
+        ended = Counter(int(key[1:]) // 20 for key in self.ended() if key.startswith("u"))
+        return next((shard for shard, count in ended.items() if 4 <= count <= 12 and shard != but), -1)
+
+    def job(self, shard: int) -> str:
+        """CLUSTER.PROC of a shard of the first step."""
+        return str(self.status()["steps"][0]["shards"][shard]["job"])
+
     def outputs(self, step: str) -> str:
         logs = sorted(self.root.glob(f"submit/attempt-*/{step}/logs/[0-9]*.log"))
         return "".join(path.read_text() for path in logs)
@@ -90,13 +99,19 @@ def test_two_chained_steps_end_in_the_digest_of_a_run_here(far: Far, wait_until:
 
 
 def test_an_eviction_loses_nothing_that_was_recorded(far: Far, wait_until: Wait) -> None:
-    far.plan(TOY_SLEEP="0.3")
+    far.plan(TOY_SLEEP="0.8")
     far.ok("submit", far.root)
-    mine = {f"u{number:05d}" for number in range(20)}  # those of shard 0
-    wait_until(lambda: len(mine & set(far.ended())) >= 4, 90)
-    far.call("condor_vacate_job", far.job_of(0))
+    wait_until(lambda: far.busy() >= 0, 90)
+    evicted = far.busy()
+    far.call("condor_vacate_job", far.job(evicted))
+    wait_until(lambda: far.busy(but=evicted) >= 0, 90)
+    held = far.busy(but=evicted)
+    far.call("condor_hold", far.job(held))
+    wait_until(lambda: far.shards()[held] == "held", 30)
+    far.call("condor_release", far.job(held))
     wait_until(far.complete, 240)
-    assert "Job was evicted" in (far.root / "submit" / "attempt-0001" / "first" / "array.log").read_text()
+    events = (far.root / "submit" / "attempt-0001" / "first" / "array.log").read_text()
+    assert "Job was evicted" in events and "Job was held" in events
     assert far.digests() == far.reference()
     assert far.computed_twice() == 0
 
@@ -141,6 +156,23 @@ def test_a_failing_unit_is_named_and_its_shard_not_computed_again(far: Far, wait
     wait_until(far.complete, 120)
     assert far.digests() == far.reference()
     assert far.computed_twice() == 0
+
+
+def test_a_killed_rank_sends_its_log(far: Far, wait_until: Wait) -> None:
+    far.resources = {"shards": 2}
+    far.plan(TOY_KILL="u00040", TOY_SLEEP="0.1")
+    far.ok("submit", far.root)
+    wait_until(lambda: far.ended()["u00159"] > 0 and far.quiet(), 120)
+    assert far.outputs("first").count("ends with exit code") >= 2
+    missing = far.status()["steps"][0]["missing"]
+    assert 0 < missing <= 45  # of the 80 units of the shard, those up to the killer are there
+    assert far.status()["steps"][0]["doubled"] > 0  # the second try began from the box
+    far.plan(TOY_SLEEP="0.1")
+    before = far.ended()
+    far.ok("resume", far.root)
+    wait_until(far.complete, 120)
+    assert far.digests() == far.reference()
+    assert sum(count for key, count in (far.ended() - before).items() if key.startswith("u")) == missing
 
 
 def test_a_changed_input_stops_the_chain_and_is_told(far: Far, wait_until: Wait) -> None:
