@@ -156,6 +156,40 @@ def test_a_refused_plan_leaves_the_campaign_as_it_was(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
 
 
+def test_a_table_of_another_campaign_is_damage(tmp_path: Path) -> None:
+    for name in ("c", "d"):
+        assert hpcml("run", job(tmp_path), "--dir", tmp_path / name).code == 0
+    table = Path("steps") / "s" / "table.h5"
+    (tmp_path / "c" / table).write_bytes((tmp_path / "d" / table).read_bytes())
+    ended = hpcml("verify", tmp_path / "c")
+    assert ended.code == 5 and "of another campaign" in ended.error()
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", None])
+def test_a_campaign_file_that_is_no_text_is_damage(tmp_path: Path, content: bytes | None) -> None:
+    plan(resolve(job(tmp_path), check_inputs=True)[0].campaign, tmp_path / "c")
+    path = tmp_path / "c" / "campaign.json"
+    path.unlink()
+    path.write_bytes(content) if content else path.mkdir()
+    ended = hpcml("status", tmp_path / "c")
+    assert ended.code == 5 and "campaign.json is damaged" in ended.error()
+
+
+def test_a_file_where_a_folder_of_the_campaign_should_be(tmp_path: Path) -> None:
+    path = job(tmp_path)
+    ended = hpcml("plan", path, "--dir", path / "c")
+    assert ended.code == 2 and "is a file" in ended.error()
+
+
+def test_a_folder_where_the_table_should_be(tmp_path: Path) -> None:
+    assert hpcml("run", job(tmp_path), "--dir", tmp_path / "c").code == 0
+    table = tmp_path / "c" / "steps" / "s" / "table.h5"
+    table.unlink()
+    table.mkdir()
+    ended = hpcml("resume", tmp_path / "c")
+    assert ended.code == 3 and "cannot write" in ended.error()
+
+
 @pytest.mark.parametrize("unit", ["a", Unit(3), Unit("a", None), Unit("a", cost="x"), Unit("a", cost=np.nan)])  # type: ignore[arg-type]
 def test_units_of_a_wrong_kind(unit: Unit) -> None:
     with pytest.raises(UsageError):

@@ -66,8 +66,9 @@ def plan(campaign: Campaign, root: Path) -> Planned:
 
 
 def _refuse_foreign_folder(root: Path) -> None:
-    if root.is_file():
-        raise UsageError(f"{root} is a file", "give a directory with --dir")
+    for place in (root, *root.parents):
+        if place.exists() and not place.is_dir():
+            raise UsageError(f"{place} is a file", "give a directory with --dir")
     # a plan that was killed before its first file had a name leaves only the folder for it
     if root.is_dir() and any(path != Layout(root).plan(1).parent for path in root.iterdir()):
         raise UsageError(f"{root} is not empty and is no campaign directory", "give another one with --dir")

@@ -77,9 +77,14 @@ def verify(
     return found
 
 
-def _files(step: OpenStep) -> Iterator[tuple[Path, Callable[[], None]]]:
+def _expected(step: OpenStep) -> tuple[bytes, bytes]:
+    """What stands in the headers of the step's parts and table."""
     identity = step.identity()
-    expected = sealed.fingerprint_bytes(identity.fingerprint), sealed.fingerprint_bytes(identity.campaign)
+    return sealed.fingerprint_bytes(identity.fingerprint), sealed.fingerprint_bytes(identity.campaign)
+
+
+def _files(step: OpenStep) -> Iterator[tuple[Path, Callable[[], None]]]:
+    identity, expected = step.identity(), _expected(step)
 
     def check_part(path: Path) -> None:
         header = sealed.read_header(path, full=True)
@@ -118,7 +123,10 @@ def _check_table(step: OpenStep, found: Verified, damaged: list[Path]) -> None:
     if not path.is_file():
         return
     try:
-        sealed.verify_blocks(sealed.read_header(path, full=True))
+        header = sealed.read_header(path, full=True)
+        sealed.verify_blocks(header)
+        if (header.fingerprint, header.campaign) != _expected(step):
+            raise IntegrityError(f"{path}: of another campaign or of other parameters")
         table = StepTable(step.layout)
         for name in table.tables():
             digest = content_digest(table, name)

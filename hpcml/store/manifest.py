@@ -29,6 +29,10 @@ def read_campaign(root: Path) -> Campaign:
         text = ""
     except NotADirectoryError:
         raise UsageError(f"{root} is a file, not a campaign directory", "give the directory") from None
+    except (IsADirectoryError, UnicodeDecodeError) as error:
+        raise IntegrityError(
+            f"{layout.campaign} is damaged: {error}", f"copies are in {layout.plan(1).parent}"
+        ) from error
     if not text:
         first = layout.plan(1)
         if not first.is_file():
