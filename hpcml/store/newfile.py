@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import h5py
+    import numpy as np
 
 LIBVER = ("earliest", "v110")
 
@@ -90,3 +91,14 @@ def create(path: Path, user_block: int) -> Iterator[h5py.File]:
             raise output.error
     finally:
         output.close()
+
+
+def reserve(file: h5py.File, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> h5py.Dataset:
+    """A contiguous dataset that has its place in the file at once and is not filled with zeros."""
+    from h5py import h5d, h5p
+
+    properties = h5p.create(h5p.DATASET_CREATE)
+    properties.set_layout(h5d.CONTIGUOUS)
+    properties.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(h5d.FILL_TIME_NEVER)
+    return file.create_dataset(name, shape, dtype, dcpl=properties)

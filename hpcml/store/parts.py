@@ -11,7 +11,8 @@ What does not: the header (sealed.py), the choice between parts (ledger.py), mer
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,21 @@ def first_and_rows(counts: NDArray[Any]) -> NDArray[np.uint64]:
     return index
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A dataset that gets its place in the file now and its bytes from `fill`."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
+
+
+Fill = Callable[[int, Mapping[str, int]], None]
+
+
 def write_part(
     path: Path,
     frame: Frame,
@@ -79,32 +95,42 @@ def write_part(
     schema: Schema,
     identity: Identity,
     about: Mapping[str, Any],
+    fill: Fill | None = None,
 ) -> None:
-    """Seal one frame (from `gather`) as `path`. `keys` are those of frame.ids."""
-    datasets: dict[str, NDArray[Any]] = {"units/number": frame.ids.astype("<u4"), "units/key": keys}
+    """Seal one frame (from `gather`) as `path`. `keys` are those of frame.ids.
+
+    With `fill` (see write_sealed) the frame needs no columns.
+    """
+    datasets: dict[str, NDArray[Any] | Later] = {"units/number": frame.ids.astype("<u4"), "units/key": keys}
     notes: dict[str, Mapping[str, str]] = {}
     for table in schema.tables:
-        datasets[f"index/{table.name}"] = first_and_rows(frame.rows[table.name])
+        rows = frame.rows[table.name]
+        datasets[f"index/{table.name}"] = first_and_rows(rows)
         for one in table.fields:
             where = f"{table.name}/{one.name}"
-            datasets[where] = frame.columns[table.name][one.name]
+            if fill is None:
+                datasets[where] = frame.columns[table.name][one.name]
+            else:
+                datasets[where] = Later(one.dtype, (int(rows.sum(dtype=np.int64)), *one.shape))
             notes[where] = {"unit": one.unit, "meaning": one.meaning}
-    write_sealed(path, datasets, notes=notes, ids=frame.ids, identity=identity, about=about)
+    write_sealed(path, datasets, notes=notes, ids=frame.ids, identity=identity, about=about, fill=fill)
 
 
 def write_sealed(
     path: Path,
-    datasets: Mapping[str, NDArray[Any]],
+    datasets: Mapping[str, NDArray[Any] | Later],
     *,
     ids: NDArray[Any],
     identity: Identity,
     about: Mapping[str, Any],
     notes: Mapping[str, Mapping[str, str]] | None = None,
+    fill: Fill | None = None,
 ) -> None:
     """Write arrays as one sealed file: all of it or nothing.
 
     about: JSON values that any reader of the header gets; also attributes of the file.
-    notes: attributes of datasets.
+    notes: attributes of datasets. fill: writes the bytes of what is Later, given the open file and the
+    place of each dataset in it.
     """
     directory: dict[str, Any] = {"about": dict(about), "extents": {}}
     # the header must fit a user block chosen before the file is written: estimate generously
@@ -115,12 +141,21 @@ def write_sealed(
     with replacing(path) as temporary:
         with newfile.create(temporary, user_block) as file:
             for name, array in datasets.items():
-                dataset = file.create_dataset(name, data=array)
+                if isinstance(array, Later):
+                    dataset = newfile.reserve(file, name, array.dtype, array.shape)
+                else:
+                    dataset = file.create_dataset(name, data=array)
                 directory["extents"][name] = [sealed.extent(dataset), array.dtype.str, list(array.shape)]
                 for key, value in (notes or {}).get(name, {}).items():
                     dataset.attrs[key] = value
             for key, value in about.items():
                 file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
+        if fill is not None:
+            handle = os.open(temporary, os.O_WRONLY)
+            try:
+                fill(handle, {name: place[0] for name, place in directory["extents"].items()})
+            finally:
+                os.close(handle)
         sealed.write_header(
             temporary,
             user_block=user_block,

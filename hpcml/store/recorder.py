@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +21,9 @@ from hpcml.errors import IntegrityError
 from hpcml.store import sealed, wal
 from hpcml.store.atomic import remove_abandoned
 from hpcml.store.layout import StepLayout
-from hpcml.store.parts import Identity, gather, write_part
+from hpcml.store.parts import Identity
 from hpcml.store.schema import Field, Schema, TableSchema
+from hpcml.store.sealing import outline, seal_frames
 from hpcml.store.wal import Frame, LogWriter
 
 if TYPE_CHECKING:
@@ -208,31 +211,13 @@ class Recorder:
         self.write()
         if self._log is None:
             return
-        frames = self._log.frames()
-        if frames:
-            seal_frames(self.step, frames, self.keys, self.schema, self.identity, self._log.about)
-        self._log.close(remove=True)
+        log = self._log
+        heads = outline(log.frames())
+        if heads:
+            seal_frames(self.step, heads, log.frames, self.keys, self.schema, self.identity, log.about)
+        log.close(remove=True)
         self._log = None
         self._synced = time.perf_counter()
-
-
-def seal_frames(
-    step: StepLayout,
-    frames: list[Frame],
-    keys: NDArray[np.bytes_],
-    schema: Schema,
-    identity: Identity,
-    about: Mapping[str, Any],
-) -> None:
-    """Write frames of one log as one part under a fresh name."""
-    whole = gather(frames, schema)
-    shard, rank = int(about["shard"]), int(about["rank"])
-    path = step.part(
-        int(whole.ids[0]), int(whole.ids[-1]), len(whole.ids),
-        shard=shard, rank=rank, token=secrets.token_hex(6),
-    )  # fmt: skip
-    times = {"first_written": frames[0].written, "last_written": frames[-1].written, "busy": whole.busy}
-    write_part(path, whole, keys=keys[whole.ids], schema=schema, identity=identity, about={**about, **times})
 
 
 def seal_left_logs(
@@ -256,11 +241,12 @@ def seal_left_logs(
             about, _ = wal.read_about(handle, path)
             if (about["fingerprint"], about["campaign"]) != (identity.fingerprint, identity.campaign):
                 continue
-            frames = [frame for _, frame in wal.read_frames(handle, schema, path, salvage=salvage)]
-            if any(int(frame.ids.max()) >= len(keys) for frame in frames):
+            read = partial(_frames, handle, schema, path, salvage)
+            heads = outline(read())
+            if any(int(head.ids.max()) >= len(keys) for head in heads):
                 raise IntegrityError(f"{path}: holds units that the step does not have", sealed.CURE)
-            if frames:
-                seal_frames(step, frames, keys, schema, identity, about)
+            if heads:
+                seal_frames(step, heads, read, keys, schema, identity, about)
             path.unlink(missing_ok=True)
         except EOFError:
             path.unlink(missing_ok=True)
@@ -269,6 +255,10 @@ def seal_left_logs(
         finally:
             os.close(handle)
     return problems
+
+
+def _frames(handle: int, schema: Schema, path: Path, salvage: bool) -> Iterator[Frame]:
+    return (frame for _, frame in wal.read_frames(handle, schema, path, salvage=salvage))
 
 
 def collect_result(schema: Schema, result: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -154,7 +154,7 @@ class _Writer:
                 name, shape, one.dtype, chunks=chunk, compression=self.content.compression, shuffle=True
             )
         else:
-            dataset = file[table.name].create_dataset(one.name, dtype=one.dtype, shape=shape, **_early())
+            dataset = newfile.reserve(file, name, one.dtype, shape)
         _describe(dataset, one)
         offset = sealed.extent(dataset)
         self._note(name, offset, one.dtype, shape)
@@ -233,17 +233,6 @@ class _Writer:
             digest.column(xxhash.xxh3_128_digest(np.ascontiguousarray(reduced[one.name]).tobytes()))
         self.digests[table.name] = digest.hexdigest()
         return {f"{table.name}/{name}": array for name, array in reduced.items()}
-
-
-def _early() -> dict[str, Any]:
-    """A contiguous dataset that has its place in the file at once and is not filled with zeros."""
-    from h5py import h5d, h5p
-
-    properties = h5p.create(h5p.DATASET_CREATE)
-    properties.set_layout(h5d.CONTIGUOUS)
-    properties.set_alloc_time(h5d.ALLOC_TIME_EARLY)
-    properties.set_fill_time(h5d.FILL_TIME_NEVER)
-    return {"dcpl": properties}
 
 
 def _chunk_rows(one: Field) -> int:

@@ -122,8 +122,8 @@ class LogWriter:
         with storage_errors(self.path):
             os.fdatasync(self.handle)
 
-    def frames(self) -> list[Frame]:
-        return [frame for _, frame in read_frames(self.handle, self.schema, self.path)]
+    def frames(self) -> Iterator[Frame]:
+        return (frame for _, frame in read_frames(self.handle, self.schema, self.path))
 
     def close(self, *, remove: bool) -> None:
         if remove and not self.taken():

@@ -1,0 +1,138 @@
+"""A log becomes a part: read twice, a frame at a time, so that it need not fit in memory.
+
+The first reading finds which units are there and how many rows they have; the second puts each frame's
+rows where they belong. Both check every frame. What does not live here: when (recorder.py), the layout
+of a part (parts.py).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hpcml.errors import IntegrityError
+from hpcml.store.layout import StepLayout
+from hpcml.store.parts import Identity, gather, write_part
+from hpcml.store.schema import Schema
+from hpcml.store.wal import Frame
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SHORT = 4096  # mean bytes of a run of rows below which they are sorted in memory
+
+
+def outline(frames: Iterator[Frame]) -> list[Frame]:
+    """The frames without their columns: what is in the log."""
+    return [
+        replace(frame, ids=frame.ids.copy(), rows={k: v.copy() for k, v in frame.rows.items()}, columns={})
+        for frame in frames
+    ]
+
+
+def seal_frames(
+    step: StepLayout,
+    heads: Sequence[Frame],
+    read: Callable[[], Iterator[Frame]],
+    keys: NDArray[np.bytes_],
+    schema: Schema,
+    identity: Identity,
+    about: Mapping[str, Any],
+) -> None:
+    """Write a log as one part under a fresh name: units ascending, of a unit that stands twice the first.
+
+    heads: the log's `outline`. read: gives its frames once more.
+    """
+    ids = np.concatenate([head.ids for head in heads])
+    order = np.unique(ids, return_index=True)[1]
+    counts = {
+        table.name: np.concatenate([head.rows[table.name] for head in heads]) for table in schema.tables
+    }
+    targets = {name: _targets(rows, order) for name, rows in counts.items()}
+    times = {"first_written": heads[0].written, "last_written": heads[-1].written}
+    about = {**about, **times, "busy": sum(head.busy for head in heads)}
+    ids = ids[order]
+    path = step.part(
+        int(ids[0]), int(ids[-1]), len(ids),
+        shard=int(about["shard"]), rank=int(about["rank"]), token=secrets.token_hex(6),
+    )  # fmt: skip
+    if _many_short_runs(targets, counts, schema, len(heads)):
+        whole = gather(list(read()), schema)
+        write_part(path, whole, keys=keys[ids], schema=schema, identity=identity, about=about)
+        return
+    rows = {name: found[order] for name, found in counts.items()}
+
+    def fill(handle: int, offsets: Mapping[str, int]) -> None:
+        _scatter(handle, offsets, zip(heads, read(), strict=True), targets, schema)
+
+    whole = Frame(ids, rows, {}, heads[-1].written, about["busy"])
+    write_part(path, whole, keys=keys[ids], schema=schema, identity=identity, about=about, fill=fill)
+
+
+def _targets(counts: NDArray[np.uint32], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """First row in the part of each unit of the log; -1 for one that is not kept."""
+    targets = np.full(len(counts), -1, np.int64)
+    targets[order] = np.cumsum(counts[order], dtype=np.int64) - counts[order]
+    return targets
+
+
+def _runs(targets: NDArray[np.int64], counts: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """(runs, 3): first row here, first row in the part, rows; of units that follow each other in both."""
+    count = counts.astype(np.int64)
+    source = np.cumsum(count) - count
+    kept = (targets >= 0) & (count > 0)
+    source, target, count = source[kept], targets[kept], count[kept]
+    if not len(count):
+        return np.empty((0, 3), np.int64)
+    breaks = (source[1:] != source[:-1] + count[:-1]) | (target[1:] != target[:-1] + count[:-1])
+    starts = np.concatenate(([0], np.flatnonzero(breaks) + 1))
+    return np.stack([source[starts], target[starts], np.add.reduceat(count, starts)], axis=1)
+
+
+def _many_short_runs(
+    targets: Mapping[str, NDArray[np.int64]],
+    counts: Mapping[str, NDArray[np.uint32]],
+    schema: Schema,
+    frames: int,
+) -> bool:
+    for table in schema.tables:
+        runs = _runs(targets[table.name], counts[table.name])
+        narrow = min(one.width for one in table.fields)
+        if len(runs) > 4 * frames and int(runs[:, 2].sum()) * narrow < SHORT * len(runs):
+            return True
+    return False
+
+
+def _scatter(
+    handle: int,
+    offsets: Mapping[str, int],
+    frames: Iterator[tuple[Frame, Frame]],
+    targets: Mapping[str, NDArray[np.int64]],
+    schema: Schema,
+) -> None:
+    """Write the columns of (outline, frame) after (outline, frame) to their places in the part."""
+    unit = 0
+    for head, frame in frames:
+        if not np.array_equal(head.ids, frame.ids):
+            raise IntegrityError("a log changed while it was sealed", "type the command again")
+        here = slice(unit, unit + len(frame.ids))
+        for table in schema.tables:
+            runs = _runs(targets[table.name][here], frame.rows[table.name]).tolist()
+            for one in table.fields:
+                data = frame.columns[table.name][one.name].reshape(-1).view(np.uint8).data
+                begin = offsets[f"{table.name}/{one.name}"]
+                for source, target, rows in runs:
+                    piece = data[source * one.width : (source + rows) * one.width]
+                    _write_all(handle, piece, begin + target * one.width)
+        unit += len(frame.ids)
+
+
+def _write_all(handle: int, piece: memoryview, offset: int) -> None:
+    done = os.pwrite(handle, piece, offset)
+    while done < len(piece):
+        done += os.pwrite(handle, piece[done:], offset + done)
