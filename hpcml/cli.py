@@ -6,6 +6,7 @@ What does not live here: anything a notebook would want (api.py), what the verbs
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import logging
 import os
@@ -281,6 +282,7 @@ def work(
     from hpcml.commands.work import work as compute
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    faulthandler.enable()  # a compiled kernel that crashes says where
     return compute(Task(directory, step_name, shard, shards or 0, attempt, ranks or 0))
 
 

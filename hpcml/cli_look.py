@@ -141,7 +141,8 @@ def workloads(name: str | None) -> None:
             click.echo(line)
         return
     for known in registry.known_names():
-        click.echo(known)
+        purpose = (registry.load(known).__doc__ or "").strip().partition("\n")[0]
+        click.echo(f"{known:<16} {purpose}")
 
 
 @click.command()

@@ -40,6 +40,10 @@ class StepTable:
         self.about: dict[str, Any] = self._file.about
         self.schema: Schema = schema_from_json(self.about["schema"])
 
+    def __repr__(self) -> str:
+        tables = "; ".join(f"{name}: {', '.join(self.columns(name))}" for name in self.tables())
+        return f"<table of step {self.layout.name!r}, {self.about['units']} units; {tables}>"
+
     @property
     def paths(self) -> Sequence[Path]:
         return (self.layout.table,)
