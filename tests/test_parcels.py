@@ -100,6 +100,64 @@ def test_a_box_is_all_that_a_step_needs(tmp_path: Path) -> None:
     assert not list(opened.layout.incoming.glob("*.tar"))
 
 
+KEEPS_FILES = """
+import numpy as np
+from hpcml.workload import Column, InputSpec, Table, Unit, Workload
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Nothing:
+    pass
+
+class Models(Workload):
+    name, version, Parameters, artifacts = "models", 1, Nothing, ("model",)
+    def units(self, inputs):
+        return [Unit(f"m{number}", {"number": number}) for number in range(4)]
+    def tables(self):
+        return (Table("rows", (Column("value", "f8"),)),)
+    def open(self, inputs):
+        return None
+    def process(self, unit, shared, ctx):
+        ctx.artifact("model").write_text(f"weights of {unit.key}")
+        return {"rows": {"value": np.ones(1)}}
+
+class Reads(Workload):
+    name, version, Parameters, inputs = "reads", 1, Nothing, (InputSpec("models", "a Models step"),)
+    def units(self, inputs):
+        return [Unit(key) for key, _, _ in inputs["models"].files()]
+    def tables(self):
+        return (Table("lengths", (Column("length", "i8"),)),)
+    def open(self, inputs):
+        return {key: path.read_text() for key, _, path in inputs["models"].files()}
+    def process(self, unit, shared, ctx):
+        return {"lengths": {"length": np.array([len(shared[unit.key])])}}
+"""
+
+
+def test_files_kept_with_results_travel_both_ways_and_from_another_campaign(tmp_path: Path) -> None:
+    (tmp_path / "files.py").write_text(KEEPS_FILES)
+    first = toy.planned(tmp_path, {"name": "models", "workload": "files.py:Models"}, root=tmp_path / "first")
+    there = Elsewhere(tmp_path / "job-models", first, "models")
+    there.start()
+    there.send()
+    toy.merge_here(first, "models")
+    assert len(list(first.step("models").layout.artifacts.glob("??/*"))) == 4
+    reads = {
+        "name": "read",
+        "workload": "files.py:Reads",
+        "inputs": {"models": f"campaign:{first.root}/models"},
+    }
+    second = toy.planned(tmp_path, reads)
+    there = Elsewhere(tmp_path / "job-read", second, "read")
+    with _away(first.root, second.root, tmp_path / "files.py"):
+        there.start()
+    assert there.code == 0
+    there.send()
+    toy.merge_here(second, "read")
+    toy.verified(first)
+    assert OpenCampaign(second.root).step("read").table().array("length").tolist() == [13] * 4
+
+
 def test_a_changed_input_is_told_before_anything_travels(tmp_path: Path) -> None:
     (tmp_path / "data.txt").write_text("measured")
     opened = toy.planned(tmp_path, toy.step(inputs={"data": "data.txt"}))

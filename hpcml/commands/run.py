@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hpcml import allocation
-from hpcml.commands.jobs import next_attempt
 from hpcml.commands.adopt import adopt
+from hpcml.commands.jobs import next_attempt
 from hpcml.commands.merge import Merged, merge
 from hpcml.errors import (
     EXIT_DONE,

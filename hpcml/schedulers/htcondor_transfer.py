@@ -33,6 +33,7 @@ def array_lines(batch: Batch, step: BatchStep) -> Lines:
     box = Layout(batch.root).box(batch.attempt, step.plan.name)
     return {
         "should_transfer_files": "YES",
+        "transfer_executable": "True",  # a container would look for rank.sh inside the image
         "when_to_transfer_output": "ON_EXIT_OR_EVICT",
         "transfer_input_files": os.path.relpath(box, batch.root),
         "transfer_output_files": PARCELS,
