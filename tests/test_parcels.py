@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import toy
 
 from hpcml.commands.adopt import adopt
 from hpcml.commands.box import make_box
@@ -25,7 +26,6 @@ from hpcml.opening import OpenCampaign
 from hpcml.store import parcel
 from hpcml.store.box import read_box_note
 from hpcml.store.layout import Layout
-from tests import toy
 
 
 @contextmanager

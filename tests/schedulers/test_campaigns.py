@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import toy
 import yaml
-
-from tests import toy
 
 pytestmark = pytest.mark.slow
 UNITS = 160

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import toy
 import yaml
 
 from hpcml.opening import OpenCampaign
-from tests import toy
 
 from .test_campaigns import Field
 
