@@ -32,7 +32,8 @@ CHUNK_SECONDS = 0.001
 PREFIX = "hpcml-queue-"
 LEFT_SECONDS = 3600.0
 LARGEST_CHUNK = 256
-GIVE_BACK_SECONDS = 0.005
+# longer than a rank loses the processor to others at a time, or short units come back for nothing
+GIVE_BACK_SECONDS = 0.02
 
 
 class Queue:

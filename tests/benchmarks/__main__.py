@@ -7,9 +7,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 from hpcml.errors import nearest
 from tests.benchmarks.rows import Row, machine, table
+from tests.benchmarks.running import QUIET, others
 
 SUBJECTS = ("units", "merging", "missing", "starting", "clusters")
 
@@ -27,6 +29,10 @@ def main(names: list[str]) -> int:
     print(time.strftime("date: %Y-%m-%d %H:%M UTC", time.gmtime()))
     for line in machine(Path(tempfile.gettempdir())):
         print(line)
+    if others:
+        busy = sum(value > QUIET for value in others)
+        cores = f"median {median(others):.1f} cores"
+        print(f"others on this machine: busy before {busy} of {len(others)} runs ({cores})")
     print()
     for line in table(rows):
         print(line)

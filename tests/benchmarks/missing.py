@@ -54,6 +54,7 @@ def _scan(folder: Path) -> Row:
     step = OpenCampaign(campaign).step("bench")
     identity: Identity = step.identity()
     times = []
+    running.settle()
     for _ in range(ROUNDS + 2):
         begun = time.perf_counter()
         missing = scan(step.layout, MANY_UNITS, identity).missing
@@ -69,6 +70,7 @@ def _status(folder: Path) -> list[Row]:
     for parts in (10, 1000):
         campaign = running.plan(folder / str(parts), "NoOp", f"{{units: {STATUS_UNITS}}}")
         _parts(campaign, STATUS_UNITS, parts)
+        running.settle()
         times = [running.hpcml("status", campaign).seconds for _ in range(ROUNDS + 1)]
         what = f"`hpcml status` of {STATUS_UNITS:,} units in {parts * 9 // 10:,} parts, whole command"
         rows.append(figure_row(what, times[1:], "s", most=1.0))

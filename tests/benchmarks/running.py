@@ -22,6 +22,11 @@ from hpcml.allocation import pinned_environment
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORKLOADS = Path(__file__).resolve().parent / "workloads.py"
 
+QUIET = 0.2  # cores that others may use while something is timed ...
+QUIET_LIMIT = float(os.environ.get("HPCML_BENCH_PATIENCE", "60"))  # ... and how long one waits for that
+
+others: list[float] = []  # cores that others used right before each run
+
 
 @dataclass(frozen=True, slots=True)
 class Ran:
@@ -98,5 +103,21 @@ def plan(folder: Path, workload: str, parameters: str) -> Path:
 
 
 def settle() -> None:
-    """Nothing of the run before is left to be written while the next one is timed."""
+    """Nothing of the run before is left to be written, and others are quiet if they ever are."""
     os.sync()
+    end = time.monotonic() + QUIET_LIMIT
+    while (busy := _busy_cores(0.5)) > QUIET and time.monotonic() < end:
+        pass
+    others.append(busy)
+
+
+def _busy_cores(seconds: float) -> float:
+    """Cores that were busy in the next `seconds`."""
+
+    def busy_ticks() -> int:
+        user, nice, system, _, _, *rest = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:])
+        return user + nice + system + sum(rest[:3])
+
+    before = busy_ticks()
+    time.sleep(seconds)
+    return (busy_ticks() - before) / os.sysconf("SC_CLK_TCK") / seconds

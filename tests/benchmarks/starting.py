@@ -21,6 +21,7 @@ print("found", *sorted({{name.partition(".")[0] for name in sys.modules}} & set(
 
 def measure() -> list[Row]:
     help_times, bare_times = [], []
+    running.settle()
     for _ in range(STARTS):
         bare_times.append(running.command([sys.executable, "-c", "pass"]).seconds * 1000)
         help_times.append(running.hpcml("--help").seconds * 1000)
