@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WRITE_SECONDS = 0.05
-WRITE_BYTES = 1 << 20
+WRITE_BYTES = 1 << 18  # what a core keeps in its cache until it is written; 1 MiB would be allowed
 SYNC_SECONDS = 5.0
 SEAL_BYTES = 64 << 20
 
