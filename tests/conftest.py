@@ -8,6 +8,19 @@ import pytest
 import toy
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Three streams under `pytest -n 3 --dist loadgroup`: each real scheduler's tests, and all others.
+
+    Tests on a scheduler mostly wait, and disturb each other on one cluster.
+    """
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        names = {*getattr(item, "fixturenames", ()), *map(str, parameters.values())}
+        group = "slurm" if names & {"slurm", "real_slurm"} else "engine"
+        group = "htcondor" if names & {"htcondor", "real_htcondor"} else group
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True)
 def _no_toy_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """A TOY_* variable of the shell would change how every toy behaves."""
