@@ -440,7 +440,7 @@ def test_a_read_only_disk_is_said_in_one_line(tmp_path: Path, capsys: Capture) -
             ("resume", fresh.root),
             ("plan", toy.write_job(tmp_path), "--dir", disk.path / "third"),
         ):
-            ended = toy.hpcml_here(capsys, *words)
+            ended = toy.hpcml(*words)
             assert ended.code == 3, (words, ended.stderr)
             assert "read-only" in ended.error().lower()
         # what only reads goes on
@@ -581,7 +581,7 @@ def test_another_version_of_the_workload_is_refused(
         ("work", opened.root, "--step", "toy"),
         ("plan", tmp_path / "job.yaml", "--dir", opened.root),
     ):
-        ended = toy.hpcml_here(capsys, *words)
+        ended = toy.hpcml(*words)
         assert ended.code == 2 and "version" in ended.error()
 
 
