@@ -35,6 +35,7 @@ def common_lines(batch: Batch, request: Request, options: Mapping[str, Any]) -> 
         # the image travels, the results do not: they are written where all machines see them
         lines |= {"should_transfer_files": "YES", "when_to_transfer_output": "ON_EXIT"}
         lines["transfer_output_files"] = '""'
+        lines["transfer_executable"] = "True"  # else rank.sh would be looked for inside the image
     return lines
 
 
