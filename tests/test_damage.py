@@ -581,7 +581,7 @@ def test_another_version_of_the_workload_is_refused(
         ("work", opened.root, "--step", "toy"),
         ("plan", tmp_path / "job.yaml", "--dir", opened.root),
     ):
-        ended = toy.hpcml(*words)
+        ended = toy.hpcml_here(capsys, *words)
         assert ended.code == 2 and "version" in ended.error()
 
 
