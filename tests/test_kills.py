@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import signal
+import sys
 import tempfile
 import time
 import warnings
@@ -401,3 +402,26 @@ def test_ranks_whose_run_was_killed_do_no_harm(tmp_path: Path) -> None:
     wanted = toy.computed(tmp_path / "reference", toy.step(parameters={"n": 300}))
     assert toy.merge_here(opened) == toy.merge_here(wanted)
     toy.wait_until(lambda: not any(toy.alive(line.pid) for line in toy.said(log)), 60, "the ranks end")
+
+
+def test_ranks_stop_when_the_run_that_started_them_is_killed(tmp_path: Path) -> None:
+    """`kill -9` of `hpcml run` alone: its ranks leave in good order, and a resume is not in their way."""
+    log = tmp_path / "toy.log"
+    opened = toy.planned(tmp_path, toy.step(parameters={"n": 400}), resources={"ranks": 2})
+    run = toy.start(
+        [sys.executable, "-m", "hpcml", "run", opened.root], tmp_path / "out", TOY_LOG=log, TOY_SLEEP="0.05"
+    )
+    end = time.monotonic() + 60
+    while len(toy.said(log, "end")) < 20:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    while toy.logs(opened):
+        assert time.monotonic() < end, "the ranks went on"
+        time.sleep(0.1)
+    count = len(toy.said(log, "end"))
+    time.sleep(0.5)
+    assert len(toy.said(log, "end")) == count < 400
+    assert toy.hpcml("resume", opened.root, TOY_LOG=log).code == 0
+    assert len(toy.said(log, "end")) == 400

@@ -38,7 +38,7 @@ from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.store.context import UnitContext
 from hpcml.store.journal import Journal
 from hpcml.store.ledger import failed_attempts, scan
-from hpcml.store.recorder import Recorder, seal_left_logs
+from hpcml.store.recorder import Recorder, RecordingFailed, seal_left_logs
 from hpcml.store.sealed import RUN, ids_of
 from hpcml.store.units import shard_bounds
 
@@ -332,7 +332,7 @@ class _Rank:
                 if now - begun > self.longest:
                     self.longest = now - begun
                 begun = recorder.add(number, result, begun, now)
-            except StorageError:
+            except (StorageError, RecordingFailed):
                 raise
             except (Exception, SystemExit) as error:  # sys.exit() in a unit does not end the rank
                 self._failed(number, unit.key, error)

@@ -6,6 +6,7 @@ may be repeated). What does not: which command, what its reply means (slurm.py, 
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import signal
@@ -36,6 +37,7 @@ TRANSIENT = (
     "communication error",
     "failed to end classad message",
 )
+_PR_SET_PDEATHSIG = 1
 DOWN_HINT = "is the scheduler up, and is this its login node? what is running is not lost; try again later"
 
 
@@ -101,8 +103,14 @@ def _end(process: subprocess.Popen[str]) -> None:
 def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     """Start a long command in the background, its words appended to `log`; the caller waits for it.
 
-    It gets a session of its own, so that Ctrl-C reaches only us, and we tell the ranks ourselves.
+    It gets a session of its own, so that Ctrl-C reaches only us, and we tell the ranks ourselves. When
+    we are killed the kernel tells them to stop (SIGUSR1): nobody computes on unseen.
     """
+    library = ctypes.CDLL(None, use_errno=True)
+
+    def stop_with_parent() -> None:
+        library.prctl(_PR_SET_PDEATHSIG, signal.SIGUSR1, 0, 0, 0)
+
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         try:
@@ -113,6 +121,7 @@ def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=stop_with_parent,
             )
         except FileNotFoundError:
             raise SchedulerError(f"there is no command {command[0]} on this machine") from None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpcml.errors import IntegrityError
+from hpcml.errors import IntegrityError, StorageError
 from hpcml.store import sealed, wal
 from hpcml.store.atomic import remove_abandoned
 from hpcml.store.layout import StepLayout
@@ -37,6 +37,10 @@ SEAL_BYTES = 64 << 20
 
 class WrongResult(ValueError):
     """What `process` returned does not fit the schema; counts as a failure of that unit."""
+
+
+class RecordingFailed(RuntimeError):
+    """An error of the engine while it recorded results: never a failure of the unit that came last."""
 
 
 class _ColumnBuffer:
@@ -159,7 +163,12 @@ class Recorder:
         self._busy += now - begun
         self._bytes += size
         if self._bytes >= WRITE_BYTES or now - self._written >= WRITE_SECONDS:
-            self.write()
+            try:
+                self.write()
+            except StorageError:
+                raise
+            except Exception as error:
+                raise RecordingFailed(f"results could not be recorded: {error!r}") from error
             return time.perf_counter()
         return now
 
