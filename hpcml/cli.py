@@ -282,7 +282,7 @@ def work(
     from hpcml.commands.work import work as compute
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    faulthandler.enable()  # a compiled kernel that crashes says where
+    faulthandler.enable(2)  # a compiled kernel that crashes says where
     return compute(Task(directory, step_name, shard, shards or 0, attempt, ranks or 0))
 
 

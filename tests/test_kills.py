@@ -348,10 +348,15 @@ def test_merges_killed_at_random_times_end_in_the_same_table(tmp_path: Path) -> 
     opened = toy.planned(tmp_path, job)
     for shard in range(4):
         assert toy.work_here(opened, shard=shard) == 0
+    words = [*toy.Launcher("serial").words(1), "merge", opened.root]
+    begun = time.monotonic()
+    assert toy.finish(toy.start(words)).code == 0
+    whole = time.monotonic() - begun
+    opened.step("toy").layout.table.unlink()
     dice, killed = random.Random(5), 0
     for _ in range(12):
-        process = toy.start([*toy.Launcher("serial").words(1), "merge", opened.root])
-        time.sleep(dice.uniform(0.3, 1.2))
+        process = toy.start(words)
+        time.sleep(dice.uniform(0.3, 0.9) * whole)
         killed += process.poll() is None
         toy.kill_tree(process.pid)
         process.communicate(timeout=30)

@@ -13,6 +13,7 @@ from hpcml.campaign import Campaign
 from hpcml.errors import JobFileError
 from hpcml.jobfile import parse_memory, parse_walltime
 from hpcml.settings import Resolved, describe_input, explain, input_changed, job_schema, resolve
+from hpcml.yaml_lines import shown
 
 WORKLOAD = """
 from __future__ import annotations
@@ -372,9 +373,8 @@ def test_container_paths(folder: Path) -> None:
 def test_absent_inputs_warn_or_fail(folder: Path) -> None:
     text = one_step(inputs="{events: data/aa.txt}")
     error = refused(text)
-    assert error.message == (
-        f"job.yaml:7: steps.only.inputs.events: no such file, found '{folder}/data/aa.txt'"
-    )
+    found = shown(f"{folder}/data/aa.txt")
+    assert error.message == f"job.yaml:7: steps.only.inputs.events: no such file, found {found}"
     assert error.hint == "did you mean 'a.txt'?"
     resolved, warnings = take(text, check=False)
     assert warnings == [error.message]
