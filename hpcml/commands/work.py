@@ -221,6 +221,21 @@ def check_inputs(step: OpenStep) -> None:
                 )
 
 
+class _Forks:
+    """How many forks led to this process: what a system call after every unit would tell."""
+
+    count = 0
+
+    def __init__(self) -> None:
+        os.register_at_fork(after_in_child=self._forked)
+
+    def _forked(self) -> None:
+        self.count += 1
+
+
+_forks = _Forks()
+
+
 class _Rank:
     """What one rank does between the first unit and the last."""
 
@@ -244,7 +259,7 @@ class _Rank:
         self.longest = 0.0
         self._shared: dict[int, tuple[Workload, Any]] = {}
         self._said = time.monotonic()
-        self.process = os.getpid()
+        self.forks = _forks.count
 
     def _numbers_of_node(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """The node's units: all of them on one node, else every n-th by number of ranks."""
@@ -305,18 +320,19 @@ class _Rank:
         An exception is a failure of its unit alone. Nothing is done here twice a unit that can be
         done once a chunk: short units come by the hundred thousand a second.
         """
-        context, recorder, shared_of = self.context, self.recorder, self._shared
+        context, add, shared_of, forks = self.context, self.recorder.add, self._shared, self.forks
         files = self.artifacts or self.externals
         look_up = self.queue.look_up
         ended = 0
-        begun = time.perf_counter()
+        clock = time.perf_counter
+        begun = clock()
         for number, unit, combination in zip(
             numbers.tolist(), self.units.units(numbers), self.units.combination[numbers].tolist(), strict=True
         ):
             context.begin(unit)
             if combination not in shared_of:
                 self._open(combination)
-                begun = time.perf_counter()
+                begun = clock()
             workload, shared = shared_of[combination]
             try:
                 interruption.in_unit = True
@@ -324,20 +340,20 @@ class _Rank:
                     result = workload.process(unit, shared, context)
                 finally:
                     interruption.in_unit = False
-                    if os.getpid() != self.process:  # process() forked: its child is no second rank
+                    if _forks.count != forks:  # process() forked: its child is no second rank
                         os._exit(1)
                 if files:
                     result = {**result, **context.file_rows(self.artifacts, self.externals)}
-                now = time.perf_counter()
+                now = clock()
                 if now - begun > self.longest:
                     self.longest = now - begun
-                begun = recorder.add(number, result, begun, now)
+                begun = add(number, result, begun, now)
             except (StorageError, RecordingFailed):
                 raise
             except (Exception, SystemExit) as error:  # sys.exit() in a unit does not end the rank
                 self._failed(number, unit.key, error)
                 context.end(done=False)
-                begun = time.perf_counter()
+                begun = clock()
             else:
                 if context.used:
                     context.end(done=True)

@@ -11,7 +11,7 @@ from statistics import median
 
 from hpcml.errors import nearest
 from tests.benchmarks.rows import Row, machine, table
-from tests.benchmarks.running import QUIET, others
+from tests.benchmarks.running import others
 
 SUBJECTS = ("units", "merging", "missing", "starting", "clusters")
 
@@ -30,9 +30,8 @@ def main(names: list[str]) -> int:
     for line in machine(Path(tempfile.gettempdir())):
         print(line)
     if others:
-        busy = sum(value > QUIET for value in others)
-        cores = f"median {median(others):.1f} cores"
-        print(f"others on this machine: busy before {busy} of {len(others)} runs ({cores})")
+        cores = f"{median(others):.1f} cores (median), {max(others):.1f} (most)"
+        print(f"others on this machine, during {len(others)} runs: {cores}")
     print()
     for line in table(rows):
         print(line)

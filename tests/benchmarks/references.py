@@ -81,7 +81,7 @@ def pool(n: int) -> Iterator[Iterator[tuple[int, Any]]]:
 
 @contextmanager
 def joblib(n: int) -> Iterator[Iterator[tuple[int, Any]]]:
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed  # type: ignore[import-untyped]
 
     with Parallel(n_jobs=WORKERS, batch_size=BATCH, return_as="generator_unordered") as parallel:
         list(parallel(delayed(compute)(number) for number in range(4 * BATCH)))
@@ -92,9 +92,11 @@ def joblib(n: int) -> Iterator[Iterator[tuple[int, Any]]]:
 def dask(n: int) -> Iterator[Iterator[tuple[int, Any]]]:
     from distributed import Client, as_completed
 
-    with Client(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None) as client:
+    options: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": None}
+    with Client(n_workers=WORKERS, **options) as client:  # type: ignore[no-untyped-call]
         client.gather(client.map(compute, range(-4, 0)))
-        yield (found for _, found in as_completed(client.map(compute, range(n)), with_results=True))
+        ended = as_completed(client.map(compute, range(n)), with_results=True)  # type: ignore[no-untyped-call]
+        yield (found for _, found in ended)
 
 
 TOOLS: dict[str, Callable[[int], Any]] = {"loop": loop, "pool": pool, "joblib": joblib, "dask": dask}

@@ -25,7 +25,7 @@ WORKLOADS = Path(__file__).resolve().parent / "workloads.py"
 QUIET = 0.2  # cores that others may use while something is timed ...
 QUIET_LIMIT = float(os.environ.get("HPCML_BENCH_PATIENCE", "60"))  # ... and how long one waits for that
 
-others: list[float] = []  # cores that others used right before each run
+others: list[float] = []  # cores that others used during each run
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +51,19 @@ def scratch(name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def command(words: Sequence[str | Path], *, cwd: Path | None = None, **variables: str) -> Ran:
+def command(words: Sequence[str | Path], *, cwd: str | Path | None = None, **variables: str) -> Ran:
     """Run a command to its end with threads pinned; Failed with what it printed otherwise."""
     environment = {**pinned_environment(1), **variables}
     # this checkout, whatever is installed; file.py:Class of a workload imports nothing of tests/
     environment["PYTHONPATH"] = str(ROOT)
     with tempfile.TemporaryFile() as out:
-        begun = time.perf_counter()
+        busy, begun = _busy_seconds(), time.perf_counter()
         process = subprocess.Popen(
             [str(word) for word in words], stdout=out, stderr=subprocess.STDOUT, cwd=cwd, env=environment
         )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begun
+        others.append((_busy_seconds() - busy - usage.ru_utime - usage.ru_stime) / seconds)
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         text = out.read().decode(errors="replace")
@@ -106,18 +107,15 @@ def settle() -> None:
     """Nothing of the run before is left to be written, and others are quiet if they ever are."""
     os.sync()
     end = time.monotonic() + QUIET_LIMIT
-    while (busy := _busy_cores(0.5)) > QUIET and time.monotonic() < end:
-        pass
-    others.append(busy)
+    while time.monotonic() < end:
+        before = _busy_seconds()
+        time.sleep(0.5)
+        if _busy_seconds() - before < QUIET * 0.5:
+            break
 
 
-def _busy_cores(seconds: float) -> float:
-    """Cores that were busy in the next `seconds`."""
-
-    def busy_ticks() -> int:
-        user, nice, system, _, _, *rest = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:])
-        return user + nice + system + sum(rest[:3])
-
-    before = busy_ticks()
-    time.sleep(seconds)
-    return (busy_ticks() - before) / os.sysconf("SC_CLK_TCK") / seconds
+def _busy_seconds() -> float:
+    """Processor seconds that this machine has spent on anything since it started."""
+    line = Path("/proc/stat").read_text(encoding="utf-8").partition("\n")[0]
+    user, nice, system, _, _, *rest = (int(word) for word in line.split()[1:])
+    return (user + nice + system + sum(rest[:3])) / os.sysconf("SC_CLK_TCK")
