@@ -29,6 +29,7 @@ DASK_UNITS = 2000
 def measure() -> list[Row]:
     per_unit: dict[str, list[float]] = {}
     whole: dict[str, list[float]] = {}
+    itself: dict[str, list[float]] = {}
     with running.scratch("units") as folder:
         planned = running.plan(folder, "NoOp", f"{{units: {UNITS}}}")
         for number in range(ROUNDS):
@@ -42,9 +43,10 @@ def measure() -> list[Row]:
                     seconds, total = _plain(name, units, folder / "plain.h5")
                 per_unit.setdefault(name, []).append(seconds / units * 1e6)
                 whole.setdefault(name, []).append(total)
+                itself.setdefault(name, []).append(_itself())
                 line = f"{name}: {per_unit[name][-1]:.2f} us a unit, {total:.2f} s in all"
                 print(f"  round {number + 1}: {line}", file=sys.stderr)
-    return _rows(per_unit, whole)
+    return [*_rates(per_unit), *_overheads(per_unit, itself), *_commands(whole)]
 
 
 def _plain(name: str, units: int, path: Path) -> tuple[float, float]:
@@ -69,7 +71,7 @@ def _hpcml(planned: Path, campaign: Path, ranks: int) -> tuple[float, float]:
     return float(word["time"]) - min(begun), ran.seconds
 
 
-def _noop_cost() -> float:
+def _itself() -> float:
     """Microseconds of the unit itself, which is not the engine's."""
     n = 20000
     begun = perf_counter_ns()
@@ -78,10 +80,11 @@ def _noop_cost() -> float:
     return (perf_counter_ns() - begun) / n / 1000
 
 
-def _rows(per_unit: Mapping[str, list[float]], whole: Mapping[str, list[float]]) -> list[Row]:
-    def ratios(name: str, to: str, of: Mapping[str, list[float]] = per_unit) -> list[float]:
-        return [b / a for a, b in zip(of[name], of[to], strict=True)]
+def _ratios(of: Mapping[str, list[float]], name: str, to: str) -> list[float]:
+    return [b / a for a, b in zip(of[name], of[to], strict=True)]
 
+
+def _rates(per_unit: Mapping[str, list[float]]) -> list[Row]:
     def us(name: str) -> str:
         return f"{median(per_unit[name]):.2f} us a unit"
 
@@ -93,19 +96,29 @@ def _rows(per_unit: Mapping[str, list[float]], whole: Mapping[str, list[float]])
         ("dask", f"dask.distributed, one task a unit (N = {DASK_UNITS:,})", 500.0),
     ):
         what = f"{UNITS:,} no-op units on 2 ranks: rate"
-        rows.append(ratio_row(what, us("2 ranks"), f"{words}: {us(to)}", ratios("2 ranks", to), least=bar))
+        ratios = _ratios(per_unit, "2 ranks", to)
+        rows.append(ratio_row(what, us("2 ranks"), f"{words}: {us(to)}", ratios, least=bar))
     what, reference = "the same on 1 rank, no MPI: rate", f"plain loop: {us('loop')}"
-    rows.append(ratio_row(what, us("1 rank"), reference, ratios("1 rank", "loop")))
-    unit = _noop_cost()
+    rows.append(ratio_row(what, us("1 rank"), reference, _ratios(per_unit, "1 rank", "loop")))
+    return rows
+
+
+def _overheads(per_unit: Mapping[str, list[float]], itself: Mapping[str, list[float]]) -> list[Row]:
+    rows = []
     for name, ranks in (("1 rank", 1), ("2 ranks", 2)):
-        overhead = [value * ranks - unit for value in per_unit[name]]
+        values = [value * ranks - unit for value, unit in zip(per_unit[name], itself[name], strict=True)]
+        reference = f"the unit itself: {median(itself[name]):.2f} us"
         what = f"engine overhead a unit and rank, {name}"
-        rows.append(figure_row(what, overhead, "us", reference=f"the unit itself: {unit:.2f} us", most=10.0))
+        rows.append(figure_row(what, values, "us", reference=reference, most=10.0))
+    return rows
+
+
+def _commands(whole: Mapping[str, list[float]]) -> list[Row]:
+    rows = []
     for name in ("2 ranks", "1 rank"):
-        times = f"{median(whole[name]):.2f} s"
-        what, reference = (
-            f"whole `hpcml work`, {name}: time",
-            f"script of the loop: {median(whole['loop']):.2f} s",
+        reference = f"script of the loop: {median(whole['loop']):.2f} s"
+        ratios = _ratios(whole, "loop", name)
+        rows.append(
+            ratio_row(f"whole `hpcml work`, {name}: time", f"{median(whole[name]):.2f} s", reference, ratios)
         )
-        rows.append(ratio_row(what, times, reference, ratios("loop", name, whole)))
     return rows
