@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,11 +70,14 @@ def expand(first: NDArray[Any], count: NDArray[Any]) -> NDArray[np.int64]:
     return numbers
 
 
+NO_BLOCKS: NDArray[np.uint64] = np.empty(0, np.uint64)
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a sealed file says of itself. `blocks` and `directory` are empty after a quick read."""
 
-    path: Path
+    place: Path | str
     user_block: int
     block_size: int
     file_size: int
@@ -82,8 +85,12 @@ class Header:
     fingerprint: bytes
     campaign: bytes
     run_bytes: bytes
-    directory: dict[str, Any] = field(default_factory=dict)
-    blocks: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+    directory: dict[str, Any]
+    blocks: NDArray[np.uint64]
+
+    @property
+    def path(self) -> Path:
+        return Path(self.place)  # made when asked for: of 10,000 headers that takes as long as reading them
 
     @property
     def runs(self) -> NDArray[Any]:
@@ -196,16 +203,14 @@ def read_header(path: Path | str, *, full: bool = False) -> Header:
     if actual != size:
         raise IntegrityError(f"{path}: truncated: {actual} bytes of {size}", CURE)
     directory: dict[str, Any] = {}
-    blocks = np.empty(0, np.uint64)
+    blocks = NO_BLOCKS
     if full:
         rest = raw[runs_end:end]
         if xxhash.xxh3_64_intdigest(rest) != rest_sum:
             raise IntegrityError(f"{path}: the header is damaged", CURE)
         directory = json.loads(rest[:n_json])
         blocks = np.frombuffer(rest[n_json:], np.uint64)
-    return Header(
-        Path(path), user_block, block_size, size, n_units, fingerprint, campaign, runs, directory, blocks
-    )
+    return Header(path, user_block, block_size, size, n_units, fingerprint, campaign, runs, directory, blocks)
 
 
 def verify_blocks(header: Header) -> None:
