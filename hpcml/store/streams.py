@@ -12,19 +12,21 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hpcml.errors import IntegrityError
 from hpcml.store.blocks import Extent, RunningCheck, SealedReader, read_checked
+from hpcml.store.readahead import WINDOWS
 from hpcml.store.schema import Field
 from hpcml.store.sealed import expand
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-STRAIGHT = 1 << 18  # bytes of a window that long runs fill; larger ones leave the cache
+STRAIGHT = 1 << 20
 SHORT = 4096  # mean bytes of a run below which runs are read together
 SLAB = 1 << 16  # runs taken out of their arrays at once
 WINDOW = 8 << 20
@@ -84,7 +86,7 @@ class OpenReaders:
 def windows(
     readers: OpenReaders, runs: Runs, table: str, field: Field, *, multiple: int = 1
 ) -> Iterator[memoryview]:
-    """The bytes of one column in result order. Each window is overwritten by the next.
+    """The bytes of one column in result order. A window is overwritten by the next but one (readahead.py).
 
     All windows but the last hold a multiple of so many rows (one writes compressed chunks whole).
     """
@@ -94,10 +96,10 @@ def windows(
         yield from _straight(readers, runs, name, field, multiple)
         return
     size = -(-_window_rows(runs, width) // multiple) * multiple
-    buffer = np.empty(min(size, runs.rows) * width, np.uint8)
+    buffers = cycle([np.empty(min(size, runs.rows) * width, np.uint8) for _ in range(WINDOWS)])
     for begin in range(0, runs.rows, size):
         end = min(begin + size, runs.rows)
-        window = buffer[: (end - begin) * width]
+        window = next(buffers)[: (end - begin) * width]
         _fill(window, readers, runs, begin, end, name, field)
         yield window.data
 
@@ -108,7 +110,8 @@ def _straight(
     """Windows of whole rows, each run read to its place."""
     width = field.width
     size = max(1, STRAIGHT // (width * multiple)) * multiple
-    window = np.empty(min(runs.rows, size) * width, np.uint8).data
+    buffers = cycle([np.empty(min(runs.rows, size) * width, np.uint8).data for _ in range(WINDOWS)])
+    window = next(buffers)
     checks: dict[int, RunningCheck] = {}
     begins: dict[int, int] = {}
     at = 0
@@ -131,7 +134,7 @@ def _straight(
                 offset, left, at = offset + step, left - step, at + step
                 if at == len(window):
                     yield window
-                    at = 0
+                    window, at = next(buffers), 0
     if at:
         yield window[:at]
     for owner, check in checks.items():

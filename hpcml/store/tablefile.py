@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from hpcml.store.atomic import replacing
 from hpcml.store.blocks import BlockHasher
 from hpcml.store.merging import ContentDigest, Sources, reduce_table
 from hpcml.store.parts import Identity, first_and_rows
+from hpcml.store.readahead import read_ahead
 from hpcml.store.schema import Field, Schema, TableSchema
 from hpcml.store.streams import Runs, windows
 
@@ -176,15 +177,14 @@ class _Writer:
             known.start(offset)
             row = at = told = 0
             chunk = _chunk_rows(one) if file is not None else 1
-            runs = self.runs[table.name]
-            for window in windows(self.sources.pool, runs, table.name, one, multiple=chunk):
-                content.update(window)
+            found = windows(self.sources.pool, self.runs[table.name], table.name, one, multiple=chunk)
+            sums = (content.update, known.update) if handle is not None else (content.update,)
+            for window in read_ahead(_summed(found, sums)):
                 if file is not None:
                     block = np.frombuffer(window, one.dtype).reshape(-1, *one.shape)
                     file[f"{table.name}/{one.name}"][row : row + len(block)] = block
                     row += len(block)
                 elif handle is not None:
-                    known.update(window)
                     _write_all(handle, window, offset + at)
                 at += len(window)
                 if at - told >= TELL:
@@ -233,6 +233,16 @@ class _Writer:
             digest.column(xxhash.xxh3_128_digest(np.ascontiguousarray(reduced[one.name]).tobytes()))
         self.digests[table.name] = digest.hexdigest()
         return {f"{table.name}/{name}": array for name, array in reduced.items()}
+
+
+def _summed(
+    found: Iterator[memoryview], sums: Sequence[Callable[[memoryview], None]]
+) -> Iterator[memoryview]:
+    """The windows, each taken into checksums by whoever asks for it: the reading thread."""
+    for window in found:
+        for update in sums:
+            update(window)
+        yield window
 
 
 def _chunk_rows(one: Field) -> int:
