@@ -221,9 +221,8 @@ class Recorder:
         if self._log is None:
             return
         log = self._log
-        heads = outline(log.frames())
-        if heads:
-            seal_frames(self.step, heads, log.frames, self.keys, self.schema, self.identity, log.about)
+        if log.heads:
+            seal_frames(self.step, log.heads, log.frames, self.keys, self.schema, self.identity, log.about)
         log.close(remove=True)
         self._log = None
         self._synced = time.perf_counter()

@@ -49,11 +49,12 @@ def seal_frames(
     heads: the log's `outline`. read: gives its frames once more.
     """
     ids = np.concatenate([head.ids for head in heads])
-    order = np.unique(ids, return_index=True)[1]
     counts = {
         table.name: np.concatenate([head.rows[table.name] for head in heads]) for table in schema.tables
     }
-    targets = {name: _targets(rows, order) for name, rows in counts.items()}
+    in_order = bool((ids[1:] > ids[:-1]).all())  # nearly every log: its rows follow each other in the part
+    order = np.arange(len(ids)) if in_order else np.unique(ids, return_index=True)[1]
+    targets = None if in_order else {name: _targets(rows, order) for name, rows in counts.items()}
     times = {"first_written": heads[0].written, "last_written": heads[-1].written}
     about = {**about, **times, "busy": sum(head.busy for head in heads)}
     ids = ids[order]
@@ -61,14 +62,14 @@ def seal_frames(
         int(ids[0]), int(ids[-1]), len(ids),
         shard=int(about["shard"]), rank=int(about["rank"]), token=secrets.token_hex(6),
     )  # fmt: skip
-    if _many_short_runs(targets, counts, schema, len(heads)):
+    if targets and _many_short_runs(targets, counts, schema, len(heads)):
         whole = gather(list(read()), schema)
         write_part(path, whole, keys=keys[ids], schema=schema, identity=identity, about=about)
         return
     rows = {name: found[order] for name, found in counts.items()}
 
     def fill(handle: int, offsets: Mapping[str, int]) -> None:
-        _scatter(handle, offsets, zip(heads, read(), strict=True), targets, schema)
+        _scatter(handle, offsets, heads, read(), targets, schema)
 
     whole = Frame(ids, rows, {}, heads[-1].written, about["busy"])
     write_part(path, whole, keys=keys[ids], schema=schema, identity=identity, about=about, fill=fill)
@@ -111,18 +112,29 @@ def _many_short_runs(
 def _scatter(
     handle: int,
     offsets: Mapping[str, int],
-    frames: Iterator[tuple[Frame, Frame]],
-    targets: Mapping[str, NDArray[np.int64]],
+    heads: Sequence[Frame],
+    frames: Iterator[Frame],
+    targets: Mapping[str, NDArray[np.int64]] | None,
     schema: Schema,
 ) -> None:
-    """Write the columns of (outline, frame) after (outline, frame) to their places in the part."""
+    """Write the columns of one frame after the other to their places in the part.
+
+    targets: None when the rows of the log follow each other in the part.
+    """
     unit = 0
-    for head, frame in frames:
-        if not np.array_equal(head.ids, frame.ids):
+    row = {table.name: 0 for table in schema.tables}
+    for head in heads:
+        frame = next(frames, None)
+        if frame is None or not np.array_equal(head.ids, frame.ids):
             raise IntegrityError("a log changed while it was sealed", "type the command again")
         here = slice(unit, unit + len(frame.ids))
         for table in schema.tables:
-            runs = _runs(targets[table.name][here], frame.rows[table.name]).tolist()
+            if targets:
+                runs = _runs(targets[table.name][here], frame.rows[table.name]).tolist()
+            else:
+                total = int(frame.rows[table.name].sum(dtype=np.int64))
+                runs = [(0, row[table.name], total)]
+                row[table.name] += total
             for one in table.fields:
                 data = frame.columns[table.name][one.name].reshape(-1).view(np.uint8).data
                 begin = offsets[f"{table.name}/{one.name}"]

@@ -56,6 +56,7 @@ class LogWriter:
         self.schema = schema
         self.about = about
         self.size = 0
+        self.heads: list[Frame] = []  # the frames without their columns: what sealing wants to know first
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             # it gets its name once it is locked: a scan that met it before would hold its lock, and
@@ -84,13 +85,16 @@ class LogWriter:
         """Write one frame: rows per table and the bytes of the columns, both in schema order."""
         pieces: list[Any] = [ids.data.cast("B"), *(one.data.cast("B") for one in rows), *columns]
         size = sum(len(piece) for piece in pieces)
-        head = FRAME.pack(FRAME_MAGIC, len(ids), size, time.time(), busy, 0)
+        written = time.time()
+        head = FRAME.pack(FRAME_MAGIC, len(ids), size, written, busy, 0)
         digest = xxhash.xxh3_64(head)
         for piece in pieces:
             digest.update(piece)
         head = head[:-8] + digest.intdigest().to_bytes(8, "little")
         with storage_errors(self.path):
             self._write([head, *pieces])
+        names = (table.name for table in self.schema.tables)
+        self.heads.append(Frame(ids, dict(zip(names, rows, strict=True)), {}, written, busy))
 
     def _write(self, pieces: list[Any]) -> None:
         """All pieces or none: a short write (full disk) is cut off again before the error leaves."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hpcml.errors import IntegrityError
 from hpcml.store import sealing
 from hpcml.store.blocks import SealedReader
 from hpcml.store.layout import StepLayout
@@ -79,3 +80,12 @@ def test_short_runs_are_sorted_in_memory_and_long_ones_scattered() -> None:
         counts = {"rows": np.ones(3000, "<u4"), "sums": np.ones(3000, "<u4")}
         targets = {name: sealing._targets(rows, np.argsort(order)) for name, rows in counts.items()}
         assert sealing._many_short_runs(targets, counts, SCHEMA, 10) is short
+
+
+def test_a_log_that_lost_its_end_while_it_was_sealed_is_refused(tmp_path: Path) -> None:
+    frames = [frame([1, 2]), frame([3, 4])]
+    step = StepLayout(tmp_path)
+    heads = outline(iter(frames))
+    with pytest.raises(IntegrityError, match="changed while it was sealed"):
+        seal_frames(step, heads, lambda: iter(frames[:1]), KEYS, SCHEMA, IDENTITY, ABOUT)
+    assert not list(step.parts.glob("*.h5"))
