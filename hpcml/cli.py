@@ -274,16 +274,23 @@ def resume(
 @click.option(
     "--ranks", type=click.IntRange(1), default=None, help="World size to insist on [the launcher's]."
 )
+@click.option("--begun", type=click.Path(path_type=Path), hidden=True)  # said by rank.sh
 def work(
-    directory: Path, step_name: str, shard: int, shards: int | None, attempt: int, ranks: int | None
+    directory: Path,
+    step_name: str,
+    shard: int,
+    shards: int | None,
+    attempt: int,
+    ranks: int | None,
+    begun: Path | None,
 ) -> int:
     """Compute one shard, on all ranks of this MPI world: mpiexec -n R hpcml work ..."""
-    from hpcml.commands.work import Task
+    from hpcml.commands.agenda import Task
     from hpcml.commands.work import work as compute
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     faulthandler.enable(2)  # a compiled kernel that crashes says where
-    return compute(Task(directory, step_name, shard, shards or 0, attempt, ranks or 0))
+    return compute(Task(directory, step_name, shard, shards or 0, attempt, ranks or 0, begun))
 
 
 @cli.command()

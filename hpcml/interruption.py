@@ -44,8 +44,7 @@ class Interruption:
         for number in (signal.SIGTERM, signal.SIGUSR1):
             self._before[number] = signal.signal(number, self._asked)
         self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._alarm)
-        if self._deadline:
-            signal.setitimer(signal.ITIMER_REAL, max(0.001, self._deadline - time.time()))
+        self.go_on()
         return self
 
     def __exit__(
@@ -68,6 +67,11 @@ class Interruption:
         """From here on signals only note themselves: the rank is already on its way out."""
         self.in_unit = False
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def go_on(self) -> None:
+        """More units follow: the end of the wall time counts (again)."""
+        if self._deadline:
+            signal.setitimer(signal.ITIMER_REAL, max(0.001, self._deadline - time.time()))
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()

@@ -18,9 +18,10 @@ import pytest
 import toy
 
 from hpcml.commands.adopt import adopt
+from hpcml.commands.agenda import Task
 from hpcml.commands.box import make_box
 from hpcml.commands.verify import verify
-from hpcml.commands.work import Task, work
+from hpcml.commands.work import work
 from hpcml.errors import UsageError
 from hpcml.opening import OpenCampaign
 from hpcml.store import parcel

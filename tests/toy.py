@@ -21,10 +21,11 @@ import pytest
 import yaml
 
 from hpcml import allocation
+from hpcml.commands.agenda import Task
 from hpcml.commands.merge import merge
 from hpcml.commands.plan import plan
 from hpcml.commands.verify import verify
-from hpcml.commands.work import Task, work
+from hpcml.commands.work import work
 from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.settings import resolve
 

@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 
 from hpcml.commands.adopt import adopt
-from hpcml.commands.work import check_inputs
+from hpcml.commands.agenda import check_inputs
 from hpcml.errors import UsageError
 from hpcml.opening import OpenCampaign, OpenStep, other_campaign, units_not_listed
 from hpcml.store.box import Box, write_box_note

@@ -10,9 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hpcml.commands.agenda import attempt_numbers
 from hpcml.commands.jobs import Jobs, ShardJob, jobs_of
 from hpcml.commands.logs import LogFile
-from hpcml.commands.work import attempt_numbers
 from hpcml.errors import EXIT_INCOMPLETE
 from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.schedulers.base import ranges, scheduler

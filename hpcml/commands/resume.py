@@ -15,10 +15,10 @@ import numpy as np
 
 from hpcml.campaign import Campaign, Resources
 from hpcml.commands.adopt import adopt
+from hpcml.commands.agenda import attempt_numbers
 from hpcml.commands.jobs import Jobs, ShardJob, jobs_of, next_attempt
 from hpcml.commands.run import sole, write_attempt
 from hpcml.commands.submit import Sent, batch_steps, refuse_local, send
-from hpcml.commands.work import attempt_numbers
 from hpcml.errors import Incomplete, SchedulerError, UsageError
 from hpcml.jobfile import parse_memory, parse_walltime
 from hpcml.opening import OpenCampaign, OpenStep

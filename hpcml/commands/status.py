@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from hpcml.commands.adopt import adopt
+from hpcml.commands.agenda import attempt_numbers
 from hpcml.commands.jobs import Jobs, jobs_of
-from hpcml.commands.work import attempt_numbers
 from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.states import ShardState, shard_state
 from hpcml.store.journal import read_journal

@@ -229,6 +229,7 @@ class HTCondor(Scheduler):
         if transfers(options):
             # another try starts from the box: it would compute all again to fail where this one failed
             values |= {"root": BOX, "parcels": PARCELS, "never_again": (*NEVER_AGAIN, EXIT_INCOMPLETE)}
+            values["begun"] = ""  # the jobs see no folder in common
         return values
 
     def _array_lines(self, batch: Batch, step: BatchStep) -> Lines:
@@ -281,9 +282,11 @@ class HTCondor(Scheduler):
 
     def _dagman(self, batch: Batch) -> dict[str, Any]:
         options = self.check_options(batch.campaign.site.options)
+        # DAGMan would hold the slots of an array for 20 s: too small for the merge, and in its way
+        settings: dict[str, Any] = {"DAGMAN_HOLD_CLAIM_TIME": 0}
         # when DAGMan talks to the schedd itself it makes all jobs at once, whatever max_materialize says
         late = {"DAGMAN_USE_DIRECT_SUBMIT": "False"} if options["throttle"] else {}
-        return {**late, **options["dagman"]}
+        return {**settings, **late, **options["dagman"]}
 
     def _dag_values(self, batch: Batch, submissions: Sequence[Submission]) -> dict[str, Any]:
         nodes = [sub for sub in submissions if sub.within == DAG]

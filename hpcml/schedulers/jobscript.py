@@ -100,6 +100,8 @@ def rank_values(batch: Batch, step: BatchStep, options: Mapping[str, Any]) -> di
         "margin": request.margin,
         "max_restarts": int(options["max_restarts"]),
         "clock": (),
+        # on this machine shards run one after another: nobody begins two at once
+        "begun": "" if site.scheduler == "local" else step.folder / "begun",
     }
 
 

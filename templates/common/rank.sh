@@ -43,6 +43,29 @@ export OMPI_MCA_osc="${OMPI_MCA_osc-^ucx}"
 {% endif %}
 {% endblock %}
 
+{% block begun %}
+{% if begun %}
+# One shard begins here. A job whose own shard ended at once takes along shards that nobody has begun: then
+# there is nothing left to do, and no Python to start. (What counts as done is in the parts, not here.)
+begun={{ begun | sh }}
+mkdir -p "$begun"
+if ! (set -C; echo "$shard" >"$begun/$shard") 2>/dev/null && [ -e "$begun/$shard" ]; then
+    by=
+    read -r by <"$begun/$shard"
+    # its units take a second; if they do not come, this job computes what is missing
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        if [ "$by" = "$shard" ] || [ "$asked" = 1 ] || [ -e "$begun/$shard.done" ]; then break; fi
+        sleep 1
+    done
+    if [ "$by" != "$shard" ] && [ -e "$begun/$shard.done" ]; then
+        printf 'hpcml: step %s shard %s was taken along by shard %s: ends with exit code 0\n' \
+            {{ step | sh }} "$shard" "$by"
+        exit 0
+    fi
+fi
+
+{% endif %}
+{% endblock %}
 {% block command %}
 command=(
 {% if clock %}
@@ -53,6 +76,9 @@ command=(
 {% endif %}
     {{ python | sh_words }} -m hpcml work {{ root | sh }}
     --step {{ step | sh }} --shard "$shard" --ranks {{ ranks | number }} --attempt {{ attempt | number }}
+{% if begun %}
+    --begun "$begun"
+{% endif %}
 )
 {% endblock %}
 
