@@ -14,9 +14,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 from hpcml.commands.render import render
 from hpcml.opening import OpenCampaign
+from hpcml.store.journal import read_journal
 from tests.benchmarks import running
 from tests.benchmarks.rows import Row, figure_row, ratio_row
 from tests.benchmarks.settings import ROUNDS
@@ -107,25 +109,46 @@ def _squeue_lines(job: str, shards: int) -> str:
 
 
 def _trivial(folder: Path, name: str) -> list[Row]:
-    """100 shards of one no-op unit each, against 100 times `true` by hand on the same scheduler."""
+    """100 shards of one no-op unit each, against 100 times `true` by hand on the same scheduler.
+
+    Both times end when the last job has ended, as the scheduler says it. A campaign is a chain (on HTCondor
+    a DAG), so the same chain by hand is a second reference.
+    """
     what = f"{TRIVIAL} trivial shards and their merge on {name}"
     environment = _cluster(STATES[name])
     if environment is None:
         return [Row(what, f"not measured: no {name} runs (tests/clusters)")]
-    ratios, ours, plain = [], [], []
+    array, chain = (_slurm_array, _slurm_chain) if name == "slurm" else (_condor_array, _condor_chain)
+    ours, plain, chained, starts = [], [], [], []
     for number in range(ROUNDS):
-        plain.append(_timed(lambda: _true(folder, name, environment)))
+        plain.append(_timed(lambda: array(folder, environment)))
+        chained.append(_timed(lambda: chain(folder, environment)))
         place = _plan(folder / f"{name}-{number}", name, TRIVIAL, TRIVIAL)
         ours.append(_timed(lambda place=place: _campaign(place, environment)))  # type: ignore[misc]
-        ratios.append(ours[-1] / plain[-1])
+        starts.append(_python_starts(place))
+        print(f"  round {number + 1}: {name}: {ours[-1]:.1f} s with {starts[-1]} starts of Python,"
+              f" array {plain[-1]:.1f} s, chain {chained[-1]:.1f} s", file=sys.stderr)  # fmt: skip
     python = [_timed(lambda: running.command([sys.executable, "-c", "import numpy, h5py"])) for _ in range(5)]
-    cores = len(os.sched_getaffinity(0))
-    share = min(python) * TRIVIAL / cores
+    share = min(python) * median(starts) / len(os.sched_getaffinity(0))
     figure = (
-        f"{sorted(ours)[len(ours) // 2]:.1f} s, of which starting Python with numpy and h5py {share:.1f} s"
+        f"{median(ours):.1f} s, of which {median(starts):.0f} starts of Python"
+        f" with numpy and h5py {share:.1f} s"
     )
-    reference = f"array of {TRIVIAL} `true`: {sorted(plain)[len(plain) // 2]:.1f} s"
-    return [ratio_row(what, figure, reference, ratios, most=1.5)]
+    return [
+        ratio_row(
+            what, figure, f"array of {TRIVIAL} `true`: {median(plain):.1f} s",
+            [a / b for a, b in zip(ours, plain, strict=True)], most=1.5,
+        ),
+        ratio_row(
+            what, figure, f"that array and a `true` behind it, chained by hand: {median(chained):.1f} s",
+            [a / b for a, b in zip(ours, chained, strict=True)],
+        ),
+    ]  # fmt: skip
+
+
+def _python_starts(place: Path) -> int:
+    words = read_journal(OpenCampaign(place).layout.journal, "shard-started")
+    return sum("taken_along_by" not in word for word in words)
 
 
 def _timed(call: Callable[[], object]) -> float:
@@ -145,23 +168,64 @@ def _cluster(state: Path) -> dict[str, str] | None:
     return {name: found[name] for name in ("SLURM_CONF", "CONDOR_CONFIG", "PATH") if name in found}
 
 
-def _true(folder: Path, name: str, environment: dict[str, str]) -> None:
-    """100 times `true`, written by hand, until the last has ended."""
-    if name == "slurm":
-        words = [f"--array=0-{TRIVIAL - 1}", "--mem=100", f"--output={folder}/true-%a.log", "--wrap", "true"]
-        running.command(["sbatch", "--wait", *words], **environment)
-        return
+def _slurm_array(folder: Path, environment: dict[str, str]) -> None:
+    """100 times `true`, until none of them is left."""
+    _until_none_is_left(_sbatch(folder, environment, f"--array=0-{TRIVIAL - 1}"), environment)
+
+
+def _slurm_chain(folder: Path, environment: dict[str, str]) -> None:
+    first = _sbatch(folder, environment, f"--array=0-{TRIVIAL - 1}")
+    last = _sbatch(folder, environment, f"--dependency=afterany:{first}")
+    _until_none_is_left(f"{first},{last}", environment)
+
+
+def _sbatch(folder: Path, environment: dict[str, str], option: str) -> str:
+    words = [
+        "sbatch",
+        "--parsable",
+        option,
+        "--mem=100",
+        f"--output={folder}/true-%A-%a.log",
+        "--wrap",
+        "true",
+    ]
+    return running.command(words, **environment).out.strip()
+
+
+def _until_none_is_left(jobs: str, environment: dict[str, str]) -> None:
+    """`sbatch --wait` looks every few seconds only."""
+    words = ["squeue", "--noheader", f"--jobs={jobs}", "--states=PENDING,RUNNING,COMPLETING"]
+    while running.command(words, **environment).out.strip():
+        time.sleep(0.1)
+
+
+def _condor_array(folder: Path, environment: dict[str, str]) -> None:
+    """100 times `true`, until the last has ended."""
     log = folder / f"true-{time.time_ns()}.log"
-    sub = folder / "true.sub"
-    sub.write_text(
-        f"executable = /bin/true\nlog = {log}\nrequest_memory = 100\nqueue {TRIVIAL}\n", encoding="utf-8"
-    )
-    running.command(["condor_submit", sub], **environment)
+    running.command(["condor_submit", _submit_file(folder, "true", log, TRIVIAL)], **environment)
     running.command(["condor_wait", log], **environment)
 
 
+def _condor_chain(folder: Path, environment: dict[str, str]) -> None:
+    place = folder / f"dag-{time.time_ns()}"
+    place.mkdir()
+    first = _submit_file(place, "array", place / "array.log", TRIVIAL)
+    last = _submit_file(place, "merge", place / "merge.log", 1)
+    dag = place / "by-hand.dag"
+    dag.write_text(f"JOB A {first}\nJOB M {last}\nPARENT A CHILD M\n", encoding="utf-8")
+    running.command(["condor_submit_dag", "-usedagdir", dag], **environment)
+    running.command(["condor_wait", f"{dag}.dagman.log"], **environment)
+
+
+def _submit_file(folder: Path, name: str, log: Path, jobs: int) -> Path:
+    path = folder / f"{name}.sub"
+    lines = f"executable = /bin/true\nlog = {log}\nrequest_memory = 100\nqueue {jobs}\n"
+    path.write_text(lines, encoding="utf-8")
+    return path
+
+
 def _campaign(place: Path, environment: dict[str, str]) -> None:
-    """From `hpcml submit` until the table is there."""
+    """From `hpcml submit` until the table is there: its job is the last."""
     running.hpcml("submit", place, **environment)
     table = OpenCampaign(place).steps[0].layout.table
     end = time.monotonic() + 300
