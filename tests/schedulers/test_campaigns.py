@@ -116,7 +116,9 @@ def test_htcondor_vacate_hold_and_release(htcondor: Field, wait_until: Wait) -> 
 
 
 def test_htcondor_kill_of_a_startd_is_survived(htcondor: Field, wait_until: Wait) -> None:
-    found = subprocess.run(["pgrep", "-f", "condor_startd.*-local-name n1"], capture_output=True, text=True)
+    # by its pool's folder: other pools of this machine have a n1 too
+    pattern = f"condor_startd.*-local-name n1 .*{CONDOR_STATE}/"
+    found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True)
     if not found.stdout.split():
         pytest.skip("NOT TESTED: this HTCondor was not started by tests/clusters/condor-up")
     htcondor.plan(TOY_SLEEP="0.3")
