@@ -6,6 +6,7 @@ fixtures that start one (conftest.py), tests.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -117,6 +118,16 @@ class Field:
         """ID.INDEX of shards of the first step that run now."""
         shards = self.status()["steps"][0]["shards"]
         return [str(shard["job"]) for shard in shards if shard["state"] == "running"]
+
+    def ranks(self, step: str) -> list[int]:
+        """Process ids of all ranks that are at a step now, and not of what launched them."""
+        words = ["-m", "hpcml", "work", str(self.root), "--step", step]
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                if (entry / "cmdline").read_text().split("\0")[1:7] == words:
+                    found.append(int(entry.name))
+        return found
 
     def call(self, *words: str) -> str:
         """A command of the scheduler."""
