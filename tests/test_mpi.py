@@ -164,6 +164,15 @@ def test_run_passes_a_stop_on_and_says_how_to_go_on(tmp_path: Path, log: Path) -
 # ---------------------------------------------------------------- failures
 
 
+def test_run_says_that_a_killed_rank_can_be_resumed(tmp_path: Path, mpi: toy.Launcher) -> None:
+    """MPICH's mpiexec says 9, Open MPI's 137."""
+    job, here = toy.write_job(tmp_path), toy.Launcher(mpi.name, mpi.python)
+    words = ("run", job, "--dir", tmp_path / "campaign", "--ranks", "2")
+    ended = toy.hpcml(*words, by=here, TOY_KILL="u00012")
+    assert ended.code == 3 and "ended with code" in ended.error()
+    assert toy.hpcml(*words, by=here).code == 0
+
+
 @pytest.mark.mpi
 def test_a_failing_unit_is_recorded_and_the_others_go_on(
     tmp_path: Path, launcher: toy.Launcher, log: Path

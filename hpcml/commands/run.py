@@ -252,5 +252,7 @@ def _shard_error(step: OpenStep, shard: int, attempt: int, code: int) -> HpcmlEr
     if code == EXIT_INTERRUPTED:
         return Interrupted(text, f"`hpcml resume {step.opened.root}` goes on")
     error = HpcmlError(text, hint or f"all it printed is in {path}")
-    error.exit_code = code if code in (2, 3, 5) else EXIT_INCOMPLETE if code < 0 or code > 128 else 1
+    # MPICH's mpiexec says the bare number of the signal that ended a rank
+    killed = code < 0 or code > 128 or 6 <= code <= 15
+    error.exit_code = code if code in (2, 3, 5) else EXIT_INCOMPLETE if killed else 1
     return error

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from .field import Field
 
 FAKES = Path(__file__).resolve().parent.parent / "fakes"
 
@@ -75,13 +79,44 @@ def real_htcondor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def wait_until() -> Iterator[Callable[[Callable[[], bool], float], None]]:
+def folder() -> Iterator[Path]:
+    """Beside pytest's own: DAGMan refuses to keep its logs in /tmp."""
+    path = Path(tempfile.mkdtemp(prefix="hpcml-field-", dir="/var/tmp"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def slurm(real_slurm: None, folder: Path) -> Iterator[Field]:
+    found = Field(folder, "slurm", {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ})
+    yield found
+    if found.root.is_dir():
+        found.hpcml("cancel", found.root)
+
+
+@pytest.fixture
+def htcondor(real_htcondor: None, folder: Path) -> Iterator[Field]:
+    names = ("CONDOR_CONFIG", "PATH")
+    found = Field(folder, "htcondor", {name: os.environ[name] for name in names if name in os.environ})
+    yield found
+    if found.root.is_dir():
+        found.hpcml("cancel", found.root)
+
+
+@pytest.fixture(params=["slurm", "htcondor"])
+def either(request: pytest.FixtureRequest) -> Field:
+    found: Field = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def wait_until() -> Iterator[Callable[..., None]]:
     import time
 
-    def wait(condition: Callable[[], bool], seconds: float) -> None:
+    def wait(condition: Callable[[], bool], seconds: float, every: float = 0.25) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"not so after {seconds} s"
-            time.sleep(0.25)
+            time.sleep(every)
 
     yield wait

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,11 +15,10 @@ from typing import Any
 
 import pytest
 import toy
-import yaml
 
 from hpcml.opening import OpenCampaign
 
-from .test_campaigns import Field
+from .field import Field
 
 pytestmark = pytest.mark.slow
 WORKLOAD = Path(__file__).resolve().parent.parent / "far_workload.py"
@@ -33,24 +31,14 @@ class Far(Field):
     def plan(self, **variables: object) -> None:
         shutil.copy(WORKLOAD, self.folder / "far.py")
         (self.folder / "data.txt").write_text("2.5")
-        site = {
-            "scheduler": "htcondor",
-            "environment": {
-                "TOY_LOG": str(self.log),
-                **{key: str(value) for key, value in variables.items()},
-            },
-            "options": {"shared_filesystem": False, "disk": "50 MB", "signal_margin": "20s", **self.options},
-        }
-        sites = self.folder / "config" / "hpcml" / "sites"
-        sites.mkdir(parents=True, exist_ok=True)
-        (sites / "far.yaml").write_text(yaml.safe_dump(site))
         steps: list[dict[str, Any]] = [
             {"name": "first", "workload": "far.py:Reads", "inputs": {"data": "data.txt"}},
             {"name": "second", "workload": "far.py:Sums", "inputs": {"rows": "first"}},
         ]
         resources = {"ranks": 2, "shards": 8, "walltime": "5m", "memory": "150MB", **self.resources}
         job = toy.write_job(self.folder, *steps, resources=resources)
-        assert self.hpcml("plan", job, "--site", "far", "--dir", self.root).code == 0
+        self.options = {"shared_filesystem": False, "disk": "50 MB", **self.options}
+        self.plan_job(job, **variables)
 
     def ended(self) -> Counter[str]:
         """How often each unit ended."""
@@ -71,15 +59,12 @@ class Far(Field):
 
 
 @pytest.fixture
-def far(real_htcondor: None) -> Iterator[Far]:
-    """DAGMan refuses to keep its logs in /tmp."""
-    folder = Path(tempfile.mkdtemp(prefix="hpcml-far-", dir="/var/tmp"))
+def far(real_htcondor: None, folder: Path) -> Iterator[Far]:
     names = ("CONDOR_CONFIG", "PATH")
     found = Far(folder, "htcondor", {name: os.environ[name] for name in names if name in os.environ})
     yield found
     if found.root.is_dir():
         found.hpcml("cancel", found.root)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_two_chained_steps_end_in_the_digest_of_a_run_here(far: Far, wait_until: Wait) -> None:

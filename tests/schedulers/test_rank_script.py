@@ -125,15 +125,21 @@ def test_a_worker_that_finishes_all_the_same_is_done(folder: Path) -> None:
     assert process.wait(10) == 0
 
 
-def test_a_signal_before_python_listens_is_an_interruption(folder: Path) -> None:
-    deaf = 'touch "$dir/ready"; while :; do sleep 0.02; done'
+# how ranks under Open MPI's mpiexec end before they listen, and what MPICH's makes of it
+DEAF = 'touch "$dir/ready"; while :; do sleep 0.02; done'
+DEAF_UNDER_MPICH = f'trap "exit 10" USR1; {DEAF}'
+
+
+@pytest.mark.parametrize("deaf", [DEAF, DEAF_UNDER_MPICH])
+def test_a_signal_before_python_listens_is_an_interruption(folder: Path, deaf: str) -> None:
     process = _started(_render(folder, "slurm", deaf), folder, "7")
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 85
 
 
-def test_a_worker_that_is_killed_is_not_an_interruption(folder: Path) -> None:
-    assert _run(_render(folder, "slurm", "kill -9 $$"), "7").returncode == 137
+@pytest.mark.parametrize("killed", ["kill -9 $$", "exit 9"])
+def test_a_worker_that_is_killed_is_not_an_interruption(folder: Path, killed: str) -> None:
+    assert _run(_render(folder, "slurm", killed), "7").returncode == 137
 
 
 def test_slurm_requeues_its_own_task_and_no_sibling(folder: Path, fakes: Fakes) -> None:

@@ -81,6 +81,8 @@ while :; do
     [ "$pending" = 1 ] || break
 done
 trap - USR1 TERM INT
+# MPICH's mpiexec says the bare number of the signal that ended a rank; no exit code of ours is among them
+case $code in [6-9]|1[0-5]) code=$((128 + code)) ;; esac
 # told to stop before Python could listen: nothing was begun, so nothing is lost
 case $asked$code in 1138|1143) code=85 ;; esac
 printf 'hpcml: step %s shard %s ends with exit code %s, %(%F %T)T\n' \

@@ -1,0 +1,86 @@
+"""The jet job file on a real SLURM and a real HTCondor, on real events, its ranks killed in each step.
+
+What lives here: `kill -9` of ranks in the middle of their units, and the digest of `hpcml run`. What does
+not: other disturbances of jobs (test_campaigns.py), kills at every moment (tests/test_kills.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import toy
+
+from hpcml.opening import OpenCampaign
+
+from .field import Field
+
+pytestmark = pytest.mark.slow
+pytest.importorskip("fastjet", reason="the jet job file needs hpcml[jets]")
+JOB = toy.ROOT / "jobs" / "jets-lhco-tiny.yaml"
+STEPS = ("images", "scan")
+
+
+@pytest.fixture
+def real_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job file names its input by this variable."""
+    folder = Path(os.environ.get("HPCML_TEST_DATA") or toy.ROOT.parent / "shared" / "data")
+    if not (folder / "jets" / "lhco_rnd_tiny.h5").is_file():
+        pytest.skip(f"no real jet data in {folder}: set HPCML_TEST_DATA to their folder")
+    monkeypatch.setenv("HPCML_TEST_DATA", str(folder))
+
+
+@contextlib.contextmanager
+def frozen(pids: list[int]) -> Iterator[list[int]]:
+    """Those of the processes that are alive, standing still meanwhile: what is seen of them stays true."""
+    stopped = []
+    try:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                stopped.append(pid)
+        yield [pid for pid in stopped if toy.alive(pid)]
+    finally:
+        for pid in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def killed_at_work(field: Field, step: str) -> bool:
+    """kill -9 to all ranks of the step at a moment when one of them has recorded units and more are to do."""
+    with frozen(field.ranks(step)) as pids:
+        opened = OpenCampaign(field.root).step(step)
+        if not pids or not opened.listed():
+            return False  # or they were submitted behind jobs that were killed, and find no units
+        found = opened.ledger()
+        if not len(found.missing) or not any(log.alive and log.ids for log in found.logs):
+            return False
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+    toy.wait_until(lambda: not any(map(toy.alive, pids)), what="the killed ranks are gone")
+    assert 0 < len(opened.ledger().missing) < len(opened.units())
+    return True
+
+
+def test_the_jet_job_file_killed_in_each_step_ends_in_the_digest_of_a_run_here(
+    either: Field, real_events: None, wait_until: Callable[..., None]
+) -> None:
+    either.options = {"merge": {"memory": "500MB"}}
+    # small units, so that ranks are met between two of them; memory, so that all shards run at a time
+    # and also when they ask for more, as they do after a SIGKILL
+    small = ("steps.images.parameters.block_size=5", "resources.shards=3", "resources.memory=400MB")
+    either.plan_job(JOB, *small)
+    either.ok("submit", either.root)
+    for step in STEPS:
+        wait_until(lambda step=step: killed_at_work(either, step), 120, 0.02)
+    # nobody resumes: SLURM's merge jobs and HTCondor's retries do it
+    wait_until(either.complete, 240)
+    for step in STEPS:
+        told = either.ok("logs", either.root, "--step", step, "--lines", "500")
+        assert "ends with exit code 137" in told and f"{step}: merged" in told
+    assert either.digests() == either.reference()
+    assert set(either.digests()) == {"images/images", "scan/statistics", "scan/counts"}
