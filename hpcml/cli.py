@@ -6,13 +6,16 @@ What does not live here: anything a notebook would want (api.py), what the verbs
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
 import json
 import logging
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +90,16 @@ def cli(show_traceback: bool) -> None:
 
 def main() -> None:
     """Entry point of `hpcml` and `python -m hpcml`."""
-    sys.exit(_run(sys.argv[1:]))
+    code = _run(sys.argv[1:])
+    if threading.active_count() == 1 and "mpi4py" not in sys.modules:
+        # what others registered for the end still runs; left out is only to take NumPy and h5py down module
+        # by module, which takes as long as importing h5py
+        atexit._run_exitfuncs()
+        with suppress(BrokenPipeError):  # a reader that has left, see _Group
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _run(arguments: Sequence[str]) -> int:

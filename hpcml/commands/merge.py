@@ -73,15 +73,15 @@ def merge(
         raise IntegrityError(
             damaged_logs[0], "`hpcml verify DIR --set-aside` keeps what is whole of it; then `hpcml resume`"
         )
-    missing = ledger.missing
-    in_logs = np.unique(
-        np.concatenate([np.empty(0, np.int64), *(np.asarray(log.ids) for log in ledger.logs)])
-    )
-    sealed = np.zeros(len(units), bool)
+    # recorded, but in logs of ranks that are still at work (masks: np.unique imports all of numpy.ma)
+    in_parts = np.zeros(len(units), bool)
     for header in ledger.parts:
-        sealed[header.ids] = True
-    unsealed = in_logs[~sealed[in_logs.astype(np.int64)]].astype(np.int64)
-    missing = np.union1d(missing, unsealed)
+        in_parts[header.ids] = True
+    in_logs = np.zeros(len(units), bool)
+    for log in ledger.logs:
+        in_logs[np.asarray(log.ids, np.int64)] = True
+    missing = np.flatnonzero(~in_parts)
+    unsealed = np.flatnonzero(in_logs & ~in_parts)
     reasons = _reasons(step, units, missing, set(unsealed.tolist()))
     if len(missing) and not allow_missing:
         raise _missing_error(step, units, missing, reasons)

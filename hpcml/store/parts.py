@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCK = 1 << 17
+LARGE = 16 << 20  # bytes of a file from which on its blocks are larger: each costs some microseconds to check
+LARGE_BLOCK = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ def write_sealed(
     data_size = sum(array.nbytes for array in datasets.values()) + 4096 * (len(datasets) + 16)
     json_size = len(json.dumps(directory)) + 64 + sum(len(name) + 160 for name in datasets)
     runs = len(sealed.runs_of(ids))
-    user_block = sealed.user_block_size(runs, json_size, data_size // BLOCK + 2)
+    block = BLOCK if data_size < LARGE else LARGE_BLOCK
+    user_block = sealed.user_block_size(runs, json_size, data_size // block + 2)
     with replacing(path) as temporary:
         with newfile.create(temporary, user_block) as file:
             for name, array in datasets.items():
@@ -159,7 +162,7 @@ def write_sealed(
         sealed.write_header(
             temporary,
             user_block=user_block,
-            block_size=BLOCK,
+            block_size=block,
             ids=ids,
             fingerprint=identity.fingerprint,
             campaign=identity.campaign,

@@ -102,9 +102,12 @@ class Header:
 
 
 def user_block_size(n_runs: int, json_size: int, n_blocks: int) -> int:
-    """The smallest user block (a power of two, at least 512) that holds such a header."""
+    """The smallest user block (a power of two, at least 512) that holds such a header.
+
+    Files of several blocks get two pages at least, so that their columns can start at pages.
+    """
     needed = FIXED + n_runs * RUN.itemsize + json_size + 8 * n_blocks
-    return max(512, 1 << (needed - 1).bit_length())
+    return max(512 if n_blocks < 8 else 8192, 1 << (needed - 1).bit_length())
 
 
 def extent(dataset: h5py.Dataset) -> int:
