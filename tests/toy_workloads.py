@@ -77,10 +77,22 @@ def behave(key: str) -> None:
     if name == str(rank_from_environment()) and not BLOCKED:
         BLOCKED.append(key)
         ctypes.PyDLL(None).usleep(int(float(seconds) * 1e6))  # in C, holding the interpreter lock
-    if key in os.environ.get("TOY_FAIL", "").split(","):
+    for item in os.environ.get("TOY_HOG", "").split(","):  # key=megabytes
+        name, _, megabytes = item.partition("=")
+        if name == key:
+            hog(key, int(megabytes))
+    if {key, "all"} & set(os.environ.get("TOY_FAIL", "").split(",")):
         raise RuntimeError(f"toy failure of {key}")
     if key == os.environ.get("TOY_KILL"):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hog(key: str, megabytes: int) -> None:
+    """Fill memory: on the first TOY_HOG_TRIES tries until somebody ends it, then for a few seconds."""
+    tries = Path(os.environ["TOY_LOG"]).read_text().count(f"begin {key} ")
+    filled = bytearray(os.urandom(1)) * (megabytes << 20)
+    time.sleep(60 if tries <= int(os.environ.get("TOY_HOG_TRIES", "1")) else 5)
+    del filled
 
 
 def hash_of(key: str) -> int:

@@ -10,7 +10,7 @@ from hpcml.commands.submit import refuse_local
 from hpcml.errors import SchedulerError
 from hpcml.opening import OpenCampaign
 from hpcml.schedulers import shell
-from hpcml.schedulers.base import JobRef, scheduler
+from hpcml.schedulers.base import JobRef, refused, scheduler
 from hpcml.store.journal import Journal
 
 
@@ -31,7 +31,6 @@ def cancel(opened: OpenCampaign, *, dry_run: bool = False) -> tuple[list[str], i
     if not dry_run:
         reply = shell.ask(command)
         if reply.code:
-            said = (reply.stderr or reply.stdout).strip().splitlines()
-            raise SchedulerError(f"{command[0]} refused: {said[-1] if said else 'no message'}")
+            raise refused(f"{command[0]} refused", reply)
         Journal(opened.layout.journal).write("cancelled", jobs=sorted({ref.job for ref in whole}))
     return command, len(live)

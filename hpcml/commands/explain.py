@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from hpcml.commands.agenda import attempt_numbers
-from hpcml.commands.jobs import Jobs, ShardJob, jobs_of
-from hpcml.commands.logs import LogFile
+from hpcml.commands.endings import Ending
+from hpcml.commands.jobs import Jobs, jobs_of
+from hpcml.commands.request import request
 from hpcml.errors import EXIT_INCOMPLETE
 from hpcml.opening import OpenCampaign, OpenStep
-from hpcml.schedulers.base import ranges, scheduler
-from hpcml.schedulers.explain import explain as explain_record
+from hpcml.schedulers.base import ranges
 from hpcml.states import JobState
 from hpcml.store.ledger import Ledger, failed_attempts
-from hpcml.store.units import shard_bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +44,10 @@ def explain(opened: OpenCampaign) -> list[Reason]:
     return reasons
 
 
-_STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ ")
 _RESUME = "mend it, then `hpcml resume DIR`"
-_ENDED = (JobState.DONE, JobState.FAILED, JobState.GONE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Printed:
-    """The exit code that rank.sh announced last, and the last line before it that says something."""
-
-    code: int | None
-    last: str
-
-
-def _printed(step: OpenStep, job: ShardJob) -> _Printed | None:
-    folder = step.opened.layout.attempt_folder(job.attempt) / step.name / "logs"
-    path = folder / scheduler(step.opened.campaign.site.scheduler).log_name(job.ref)
-    if not path.is_file():
-        return None
-    code, last = None, ""
-    for line in LogFile(step.name, job.shard, job.attempt, path).tail(60):
-        ended = re.search(r" ends with exit code (\d+)", line)
-        if ended:
-            code = int(ended[1])
-        elif "error" in line.lower() or "No module" in line:
-            last = _STAMP.sub("", line.strip()).removeprefix("hpcml: error: ")
-    return _Printed(code, last)
+_FRAME = re.compile(r'File "(.+", line \d+)')
+# that jobs of it failed is said by the steps
+_TELLING = re.compile(r"(?<![A-Z_])ERROR\b(?!: the following job)|Warning: default")
 
 
 def _dag_failure(opened: OpenCampaign, jobs: Jobs) -> list[Reason]:
@@ -83,7 +59,7 @@ def _dag_failure(opened: OpenCampaign, jobs: Jobs) -> list[Reason]:
         folder = opened.layout.attempt_folder(jobs.attempts[-1])
         talk = folder / submission.file.replace(".dag", ".dag.dagman.out")
         lines = talk.read_text(encoding="utf-8", errors="replace").splitlines() if talk.is_file() else []
-        told = [line.split(" ", 2)[-1] for line in lines if "ERROR" in line or "Warning: default" in line]
+        told = [line.split(" ", 2)[-1] for line in lines if _TELLING.search(line)]
         if told:
             reasons.append(Reason(f"DAG {ref.job}", f"DAGMan gave up: {' '.join(told[-2:])}.", _RESUME))
         for path in sorted(folder.glob("*/logs/box.log")):  # file transfer: what shards take along
@@ -120,41 +96,41 @@ def _step(step: OpenStep, jobs: Jobs) -> list[Reason]:
 
 def _jobs(step: OpenStep, jobs: Jobs, ledger: Ledger, units_failed: bool) -> list[Reason]:
     """One reason for all shards with missing units whose jobs say the same."""
-    newest = jobs.newest(step.name)
-    if not newest:
-        return []
-    numbers, shards = attempt_numbers(step, next(iter(newest.values())).attempt)
-    bounds = shard_bounds(step.units().cost[numbers], shards)
-    same: dict[tuple[str, str], list[int]] = {}
-    for shard, job in newest.items():
-        if ledger.done[numbers[bounds[shard] : bounds[shard + 1]]].all():
-            continue
-        record = job.record
-        printed = None if record.state.is_live else _printed(step, job)
-        if printed is not None and record.state in _ENDED and printed.code:
-            # what the script said itself; in a DAG its job reports 0 whatever came
-            record = replace(record, state=JobState.FAILED, exit_code=printed.code)
+    same: dict[tuple[str, str, str], list[Ending]] = {}
+    next_one = request(step, jobs, ledger)
+    for ending in next_one.endings.found:
+        record, said = ending.record, ending.said
         if record.state is JobState.DONE or (record.exit_code == EXIT_INCOMPLETE and units_failed):
             continue  # failures of single units say more
-        said = explain_record(step.opened.campaign.site.scheduler, record)
-        quoted = printed is not None and printed.code and printed.last
-        words = f" It printed: {printed.last}" if printed is not None and quoted else ""
-        same.setdefault((said.sentence + words, said.remedy), []).append(shard)
-    return [
-        Reason(f"{step.name} shard{'s' * (len(shards) > 1)} {ranges(shards)}", sentence, remedy)
-        for (sentence, remedy), shards in same.items()
-    ]
+        remedy = next_one.remedies.get(said.failure, said.remedy) if said.failure else said.remedy
+        # words that differ in numbers alone (slots, processes, times) say the same
+        same.setdefault((said.sentence, remedy, re.sub(r"\d+", "", ending.words)), []).append(ending)
+    reasons = []
+    for (sentence, remedy, _), those in same.items():
+        shards = [one.job.shard for one in those]
+        who = f"{step.name} shard{'s' * (len(shards) > 1)} {ranges(shards)}"
+        reasons.append(Reason(who, f"{sentence} {those[0].words}".rstrip(), remedy))
+    return reasons
 
 
 def _failed_units(step: str, counts: Counter[str], last: dict[str, dict[str, Any]]) -> list[Reason]:
-    errors: dict[str, list[str]] = {}
+    """One reason for all units that failed with the same type of error at the same line."""
+    errors: dict[tuple[str, str], list[str]] = {}
     for key, word in last.items():
-        errors.setdefault(str(word["error"]), []).append(key)
-    return [
-        Reason(
-            f"{step}: {len(keys)} unit(s), such as {keys[0]}",
-            f"They failed up to {max(counts[key] for key in keys)} times: {error}.",
-            "mend it and `hpcml resume DIR --retry-failed`; `hpcml units DIR --state failed` lists them",
+        frames = _FRAME.findall(str(word["traceback"]))
+        errors.setdefault((str(word["error"]).partition(":")[0], frames[-1] if frames else ""), []).append(
+            key
         )
-        for error, keys in errors.items()
-    ]
+    reasons = []
+    for keys in errors.values():
+        hosts = {str(last[key]["host"]) for key in keys}
+        where = f", all on {hosts.pop()}" if len(keys) > 1 and len(hosts) == 1 else ""
+        times = max(counts[key] for key in keys)
+        reasons.append(
+            Reason(
+                f"{step}: {len(keys)} unit(s), such as {keys[0]}",
+                f"They failed up to {times} times{where}: {last[keys[0]]['error']}.",
+                "mend it and `hpcml resume DIR --retry-failed`; `hpcml units DIR --state failed` lists them",
+            )
+        )
+    return reasons

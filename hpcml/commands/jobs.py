@@ -53,10 +53,11 @@ class Jobs:
         return {job.shard: job for job in mine if job.attempt == last}
 
 
-def look(opened: OpenCampaign) -> Jobs:
-    """All jobs of the campaign that are recorded as submitted."""
+def look(opened: OpenCampaign, *, silent: str = "") -> Jobs:
+    """All jobs of the campaign that are recorded as submitted. silent: the scheduler was asked just now,
+    and this is why it did not answer."""
     words = read_journal(opened.layout.journal, "submitted")
-    jobs = Jobs(sorted({int(word["attempt"]) for word in words}))
+    jobs = Jobs(sorted({int(word["attempt"]) for word in words}), silent=silent)
     if not words:
         return jobs
     from hpcml.commands.render import read_submissions  # not for campaigns that were never submitted
@@ -113,11 +114,12 @@ def _add_asked(who: Scheduler, plain: list[tuple[int, Submission, str]], since: 
     refs += [JobRef(job) for _, submission, job in plain if not submission.shards]
     if not refs:
         return
-    try:
-        records = job_records(who, refs, since=since)
-    except SchedulerError as error:
-        jobs.silent = error.message
-        records = dict.fromkeys(refs, JobRecord(JobState.UNKNOWN))
+    records = dict.fromkeys(refs, JobRecord(JobState.UNKNOWN))
+    if not jobs.silent:
+        try:
+            records = job_records(who, refs, since=since)
+        except SchedulerError as error:
+            jobs.silent = error.message
     for attempt, submission, job in plain:
         if submission.shards:
             mine = {ref: record for ref, record in records.items() if ref.job == job}
@@ -187,6 +189,4 @@ def jobs_of(opened: OpenCampaign) -> Jobs:
             adopt_lost(opened)
         except SchedulerError as error:
             problem = error.message
-    jobs = look(opened)
-    jobs.silent = jobs.silent or problem
-    return jobs
+    return look(opened, silent=problem)

@@ -11,11 +11,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from hpcml.campaign import Campaign
 from hpcml.errors import UsageError, nearest
 from hpcml.schedulers.base import SUBMIT_PLAN, Batch, BatchStep, File, Submission, scheduler
-from hpcml.store.atomic import replacing, write_json
+from hpcml.store.atomic import replacing, storage_errors, write_json
 from hpcml.templating import environment
 from hpcml.templating import render as render_text
 
@@ -45,7 +46,7 @@ def render(
             temporary.write_text(text, encoding="utf-8")
             temporary.chmod(0o755 if file.executable else 0o644)
     for step in batch.steps:
-        step.logs.mkdir(exist_ok=True)  # a scheduler that cannot open its log loses the job in silence
+        _make_ready(step.logs)
     plan = batch.out / SUBMIT_PLAN
     content = {
         "scheduler": who.name,
@@ -107,11 +108,19 @@ def lay_out(
     return Batch(campaign, root.absolute(), attempt, out, steps, tuple(exclude))
 
 
+def _make_ready(logs: Path) -> None:
+    """A scheduler that cannot open the file for a job's output loses the job in silence: try it before."""
+    with storage_errors(logs):
+        logs.mkdir(exist_ok=True)
+        with TemporaryFile(dir=logs):
+            pass
+
+
 def _remove_stale(out: Path, wanted: Sequence[str]) -> None:
     """Remove what an earlier rendering of the same attempt wrote and this one does not replace."""
     try:
         before = json.loads((out / SUBMIT_PLAN).read_text(encoding="utf-8"))["files"]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     for name in set(before) - set(wanted):
         (out / name).unlink(missing_ok=True)

@@ -1,38 +1,33 @@
 """What is missing -> one more attempt on the cluster: other shards, larger requests, other nodes.
 
-What lives here: which units are nobody's any more, and what the next attempt asks for. What does not:
-`resume` on this machine (run.py does that walk), the retry policy itself (schedulers/failures.py).
+What lives here: which units are nobody's any more, and their submission. What does not: `resume` on this
+machine (run.py does that walk), what the next attempt asks for (request.py).
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpcml.campaign import Campaign, Resources
+from hpcml.campaign import Campaign
 from hpcml.commands.adopt import adopt
 from hpcml.commands.agenda import attempt_numbers
-from hpcml.commands.jobs import Jobs, ShardJob, jobs_of, next_attempt
+from hpcml.commands.jobs import Jobs, jobs_of, next_attempt
+from hpcml.commands.request import remember, request
 from hpcml.commands.run import sole, write_attempt
 from hpcml.commands.submit import Sent, batch_steps, refuse_local, send
 from hpcml.errors import Incomplete, SchedulerError, UsageError
-from hpcml.jobfile import parse_memory, parse_walltime
 from hpcml.opening import OpenCampaign, OpenStep
-from hpcml.schedulers.explain import explain
-from hpcml.schedulers.failures import Failure, next_try
-from hpcml.store.journal import Journal, read_journal
+from hpcml.schedulers.base import JobRef
+from hpcml.states import JobState
 from hpcml.store.ledger import failed_attempts
 from hpcml.store.units import shard_bounds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-# attempts in all, also those that merge jobs start by themselves
-MAX_TRIES = 5
 
 
 @dataclass(slots=True)
@@ -41,16 +36,6 @@ class Resumed:
 
     sent: Sent | None = None
     words: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What the next attempt of a step asks for."""
-
-    resources: Resources
-    exclude: tuple[str, ...]
-    words: tuple[str, ...]
-    curable: bool
 
 
 def resume(
@@ -76,12 +61,7 @@ def resume(
             return Resumed(words=["every step is merged: nothing to resume"])
         dags = [ref for sub, ref, record in jobs.whole if sub.kind == "dag" and record.state.is_live]
         if dags:
-            return Resumed(
-                words=[
-                    f"DAG {dags[0].job} is still at work and tries again by itself:"
-                    f" `hpcml status {opened.root}`; `hpcml cancel {opened.root}` first to change anything"
-                ]
-            )
+            return Resumed(words=[_left_to_dag(opened, dags[0], jobs)])
         return _resume(opened, jobs, shards, dry_run, automatic)
 
 
@@ -92,7 +72,8 @@ def _resume(opened: OpenCampaign, jobs: Jobs, shards: int, dry_run: bool, automa
     if not first.ensure_listed():
         raise Incomplete(f"step {first.name!r} waits for {', '.join(first.earlier_steps())}")
     busy = _units_of_live_jobs(first, jobs)
-    missing = first.ledger().missing
+    ledger = first.ledger()
+    missing = ledger.missing
     beyond = _beyond_attempts(first, missing)
     wanted = np.setdiff1d(np.setdiff1d(missing, busy), beyond)
     words = []
@@ -109,10 +90,12 @@ def _resume(opened: OpenCampaign, jobs: Jobs, shards: int, dry_run: bool, automa
     )
     # a submit that was cut off may have left an array at work and nobody to merge it
     if len(missing) and not len(wanted) and (merging or not len(busy)):
+        if len(beyond) == len(missing) and not automatic:
+            raise Incomplete(words[-1], "mend what fails, then `hpcml resume DIR --retry-failed`")
         return Resumed(words=[*words, "nothing to submit"])
-    request = _request(first, jobs)
-    if automatic and not request.curable:
-        return Resumed(words=[*words, *request.words, "not tried again by itself"])
+    asked_for = request(first, jobs, ledger, automatic=automatic)
+    if automatic and not asked_for.curable:
+        return Resumed(words=[*words, *asked_for.words, "not tried again by itself"])
     attempt = next_attempt(opened)
     asked: dict[str, range] = {}
     if len(wanted):
@@ -127,21 +110,27 @@ def _resume(opened: OpenCampaign, jobs: Jobs, shards: int, dry_run: bool, automa
     for step in steps[1:]:
         asked[step.name] = range(step.plan.resources.shards)
     live = {first.name: sorted({job.ref.job for job in jobs.shards if job.record.state.is_live})}
-    campaign = _with_resources(opened.campaign, {first.name: request.resources})
-    if not dry_run and request.words:
-        Journal(opened.layout.journal).write(
-            "resources",
-            step=first.name,
-            attempt=attempt,
-            memory=request.resources.memory,
-            walltime=request.resources.walltime,
-            why=list(request.words),
-        )
+    campaign = _with_resources(opened.campaign, {first.name: asked_for.resources})
+    if not dry_run:
+        remember(first, asked_for.resources, asked_for.exclude, asked_for.words)
     sent = send(
-        opened, campaign, asked, dry_run=dry_run, attempt=attempt, exclude=request.exclude, after=live,
+        opened, campaign, asked, dry_run=dry_run, attempt=attempt, exclude=asked_for.exclude, after=live,
         waiting=waiting,
     )  # fmt: skip
-    return Resumed(sent, [*words, *request.words])
+    return Resumed(sent, [*words, *asked_for.words])
+
+
+def _left_to_dag(opened: OpenCampaign, dag: JobRef, jobs: Jobs) -> str:
+    held = sum(job.record.state is JobState.HELD for job in jobs.shards)
+    if held:
+        return (
+            f"DAG {dag.job} waits for {held} held jobs: `hpcml explain {opened.root}` says why;"
+            f" condor_release them, or `hpcml cancel {opened.root}` and resume"
+        )
+    return (
+        f"DAG {dag.job} is still at work and tries again by itself:"
+        f" `hpcml status {opened.root}`; `hpcml cancel {opened.root}` first to change anything"
+    )
 
 
 def _units_of_live_jobs(step: OpenStep, jobs: Jobs) -> NDArray[np.int64]:
@@ -165,55 +154,6 @@ def _beyond_attempts(step: OpenStep, missing: NDArray[np.int64]) -> NDArray[np.i
     units = step.units()
     beyond = [n for n in missing.tolist() if counts.get(units.key(n), 0) >= step.plan.max_attempts]
     return np.array(beyond, np.int64)
-
-
-def _request(step: OpenStep, jobs: Jobs) -> _Request:
-    """Resources and nodes to avoid, from how the step's last jobs ended."""
-    site = step.opened.campaign.site
-    resources = _last_resources(step)
-    ended = [job for job in jobs.newest(step.name).values() if not job.record.state.is_live]
-    failures = {job.shard: _failure(site.scheduler, job) for job in ended}
-    classes = Counter(failure for failure in failures.values() if failure is not None)
-    tries = len(jobs.attempts)
-    options = site.options
-    memory_ceiling = options.get("memory_ceiling")
-    walltime_ceiling = options.get("walltime_ceiling")
-    exclude: list[str] = []
-    words: list[str] = []
-    curable = bool(classes)
-    for failure, count in sorted(classes.items()):
-        mine = [job for job in ended if failures[job.shard] is failure]
-        step_on = next_try(
-            failure,
-            resources,
-            tries=tries,
-            max_tries=MAX_TRIES,
-            memory_ceiling=parse_memory(memory_ceiling) if memory_ceiling is not None else None,
-            walltime_ceiling=parse_walltime(walltime_ceiling) if walltime_ceiling is not None else None,
-            memory_peak=max(job.record.memory_peak for job in mine),
-            node=mine[0].record.node,
-        )
-        resources = step_on.resources
-        exclude += [job.record.node for job in mine if failure is Failure.NODE and job.record.node]
-        words.append(
-            f"{step.name}: {count} shard(s) ended by {failure.value}"
-            + (f": {step_on.why}" if step_on.why else "")
-        )
-        curable = curable and step_on.again
-    return _Request(resources, tuple(sorted(set(exclude))), tuple(words), curable)
-
-
-def _failure(scheduler: str, job: ShardJob) -> Failure | None:
-    return explain(scheduler, job.record).failure
-
-
-def _last_resources(step: OpenStep) -> Resources:
-    """What the last attempt asked for: an escalated request is not forgotten."""
-    resources = step.plan.resources
-    for word in read_journal(step.opened.layout.journal, "resources"):
-        if word["step"] == step.name:
-            resources = replace(resources, memory=int(word["memory"]), walltime=int(word["walltime"]))
-    return resources
 
 
 def _with_resources(campaign: Campaign, changed: Mapping[str, Any]) -> Campaign:

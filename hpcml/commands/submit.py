@@ -14,6 +14,7 @@ from pathlib import Path
 from hpcml.campaign import Campaign
 from hpcml.commands.jobs import jobs_of, next_attempt
 from hpcml.commands.render import read_submissions, render
+from hpcml.commands.request import remember
 from hpcml.commands.run import sole
 from hpcml.errors import SchedulerError, UsageError
 from hpcml.opening import OpenCampaign, OpenStep
@@ -54,6 +55,8 @@ def submit(opened: OpenCampaign, *, dry_run: bool = False) -> Sent:
             )
         steps, waiting = batch_steps(opened)
         shards = {step.name: range(step.plan.resources.shards) for step in steps}
+        for step in () if dry_run else steps:
+            remember(step, step.plan.resources)
         return send(opened, opened.campaign, shards, dry_run=dry_run, waiting=waiting)
 
 

@@ -45,18 +45,21 @@ class JobRef:
 class JobRecord:
     """What is known about one job. reason and hold_code in the scheduler's own words.
 
-    exit_code: of the script, None when unknown or when a signal ended it. node: last one. memory_peak:
-    bytes, 0 when not told. name: of its Submission, where the scheduler knows it (a node of a DAG).
+    exit_code: of the script, None when unknown or when a signal ended it. signal: that one, 0 without.
+    node: last one. memory_peak, memory_given: bytes, 0 when not told. name: of its Submission, where the
+    scheduler knows it (a node of a DAG).
     """
 
     state: JobState
     reason: str = ""
     name: str = ""
     exit_code: int | None = None
+    signal: int = 0
     hold_code: int | None = None
     node: str = ""
     restarts: int = 0
     memory_peak: int = 0
+    memory_given: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +232,15 @@ def job_tag(batch: Batch, name: str) -> str:
 
 
 def refused(what: str, reply: Reply) -> SchedulerError:
-    """The error for a call that was refused: the scheduler's own last words."""
+    """The error for a call that was refused, in the scheduler's own words."""
+    return SchedulerError(f"{what}: {complaint(reply)}")
+
+
+def complaint(reply: Reply) -> str:
+    """The line that says what is wrong: advice and the names of log files may come after it."""
     words = [line.strip() for line in (reply.stderr + "\n" + reply.stdout).splitlines() if line.strip()]
-    said = words[-1] if words else f"exit status {reply.code}, no message"
-    return SchedulerError(f"{what}: {said}")
+    telling = [line for line in words if "error" in line.lower()] or words[-1:]
+    return telling[0] if telling else f"exit status {reply.code}, no message"
 
 
 def ranges(numbers: Iterable[int]) -> str:

@@ -45,11 +45,12 @@ _FIRST_LINE = re.compile(r"(\d{3}) \((\d+)\.(-?\d+)\.\d+\) ")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What one event says, as far as we use it. memory: mebibytes."""
+    """What one event says, as far as we use it. memory: mebibytes, given at the start or used since."""
 
     kind: int
     ref: JobRef
     exit_code: int | None = None
+    signal: int = 0
     reason: str = ""
     hold_code: int | None = None
     node: str = ""
@@ -88,18 +89,23 @@ def _after(before: JobRecord, event: Event) -> JobRecord | None:
         case Kind.SUBMIT | Kind.CLUSTER_SUBMIT:
             return JobRecord(JobState.PENDING)
         case Kind.EXECUTE:
-            return replace(before, state=JobState.RUNNING, reason="", hold_code=None, node=event.node)
+            given = event.memory * 2**20
+            begun = replace(before, state=JobState.RUNNING, reason="", hold_code=None, node=event.node)
+            return replace(begun, memory_given=given)
         case Kind.EVICTED | Kind.SHADOW_EXCEPTION | Kind.RECONNECT_FAILED:
             return replace(before, state=JobState.PENDING, reason=event.reason, restarts=before.restarts + 1)
         case Kind.TERMINATED:
             state = JobState.DONE if event.exit_code == 0 else JobState.FAILED
-            return replace(before, state=state, exit_code=event.exit_code, reason=event.reason)
+            return replace(before, state=state, reason="", exit_code=event.exit_code, signal=event.signal)
         case Kind.IMAGE_SIZE:
             return replace(before, memory_peak=max(before.memory_peak, event.memory * 2**20))
         case Kind.ABORTED:
-            return replace(before, state=JobState.CANCELLED, reason=event.reason)
+            # why it was held says more than who removed it then
+            reason = before.reason if before.state is JobState.HELD else event.reason
+            return replace(before, state=JobState.CANCELLED, reason=reason)
         case Kind.HELD:
-            return replace(before, state=JobState.HELD, reason=event.reason, hold_code=event.hold_code)
+            held = replace(before, state=JobState.HELD, reason=event.reason, hold_code=event.hold_code)
+            return replace(held, node=event.node or before.node)  # it may never have been started there
         case Kind.RELEASED:
             return replace(before, state=JobState.PENDING, reason="", hold_code=None)
         case Kind.DISCONNECTED | Kind.RECONNECTED:
@@ -130,17 +136,17 @@ def _event(block: list[str]) -> Event | None:
     said = "\n".join(body)
     first = next((line.strip() for line in body if line.strip()), "")
     if kind == Kind.EXECUTE:
-        return replace(event, node=_node(_found(r"SlotName: (\S+)", said)))
+        memory = int(_found(r"^\s*Memory = (\d+)", said) or 0)
+        return replace(event, node=_node(_found(r"SlotName: (\S+)", said)), memory=memory)
     if kind == Kind.TERMINATED:
         code = _found(r"Normal termination \(return value (\d+)\)", said)
         ended_by = _found(r"Abnormal termination \(signal (\d+)\)", said)
-        reason = f"signal {ended_by}" if ended_by else ""
-        return replace(event, exit_code=int(code) if code else None, reason=reason)
+        return replace(event, exit_code=int(code) if code else None, signal=int(ended_by or 0))
     if kind == Kind.IMAGE_SIZE:
         return replace(event, memory=int(_found(r"(\d+)\s+-\s+MemoryUsage of job", said) or 0))
     if kind == Kind.HELD:
         code = _found(r"^\s*Code (\d+)", said)
-        return replace(event, reason=first, hold_code=int(code) if code else None)
+        return replace(event, reason=first, hold_code=int(code) if code else None, node=_complaining(first))
     if kind == Kind.EVICTED:
         code = _found(r"Normal termination \(return value (\d+)\)", said)
         return replace(event, reason=_again(code) if "and was requeued" in said else "")
@@ -155,16 +161,19 @@ def _events_from_bindings(log: Any) -> Iterator[Event]:
         event = Event(int(item.type), JobRef(str(item.cluster), item.proc))
         kind = event.kind
         if kind == Kind.EXECUTE:
-            event = replace(event, node=_node(str(item.get("SlotName", ""))))
+            node = _node(str(item.get("SlotName", "")))
+            event = replace(event, node=node, memory=int(item.get("ExecuteProps", {}).get("Memory", 0)))
         elif kind == Kind.TERMINATED:
             normal = bool(item.get("TerminatedNormally", True))
             code = int(item["ReturnValue"]) if normal else None
-            reason = "" if normal else f"signal {item.get('TerminatedBySignal', '?')}"
-            event = replace(event, exit_code=code, reason=reason)
+            ended_by = 0 if normal else int(item.get("TerminatedBySignal", 0))
+            event = replace(event, exit_code=code, signal=ended_by)
         elif kind == Kind.IMAGE_SIZE:
             event = replace(event, memory=int(item.get("MemoryUsage", 0)))
         elif kind == Kind.HELD:
-            event = replace(event, reason=item.get("HoldReason", ""), hold_code=item.get("HoldReasonCode"))
+            reason = str(item.get("HoldReason", ""))
+            node = _complaining(reason)
+            event = replace(event, reason=reason, hold_code=item.get("HoldReasonCode"), node=node)
         elif kind == Kind.EVICTED:
             again = item.get("TerminatedAndRequeued", False)
             event = replace(event, reason=_again(str(item.get("ReturnValue", ""))) if again else "")
@@ -180,6 +189,11 @@ def _again(code: str) -> str:
 def _found(pattern: str, text: str) -> str:
     match = re.search(pattern, text, re.MULTILINE)
     return match[1] if match else ""
+
+
+def _complaining(reason: str) -> str:
+    """The node in 'Error from slot1_2@n1@host: Failed to open ...'; '' in reasons that are no machine's."""
+    return _node(_found(r"^Error from (\S+@\S+): ", reason))
 
 
 def _node(slot: str) -> str:

@@ -69,10 +69,23 @@ _CODES = {
 }
 
 
-def explain(scheduler: str, record: JobRecord) -> Explanation:
-    """What a person needs to know about one job of the scheduler of that name."""
+_WORKLOAD = Explanation(
+    "The workload's own code failed outside its units.", "mend it, then `hpcml resume`", Failure.CODE
+)
+_SIGKILL = 9
+# what slurmstepd says instead of a signal when it cannot open the file for a job's output
+_NO_OUTPUT = 53
+
+
+def explain(scheduler: str, record: JobRecord, error: str = "") -> Explanation:
+    """What a person needs to know about one job of the scheduler of that name; error: what it printed."""
+    if record.exit_code == EXIT_USAGE and error.startswith("workload "):
+        return _WORKLOAD
     if scheduler == "htcondor" and record.state is JobState.HELD:
         return htcondor_reasons.held(record.hold_code, record.reason)
+    if record.state is JobState.CANCELLED and record.hold_code is not None:
+        held = htcondor_reasons.held(record.hold_code, record.reason)
+        return Explanation(f"It was held, then cancelled. {held.sentence}", _RESUME, held.failure)
     if record.state in (JobState.PENDING, JobState.HELD):
         if scheduler == "slurm":
             return slurm_reasons.waiting(record.reason)
@@ -82,15 +95,17 @@ def explain(scheduler: str, record: JobRecord) -> Explanation:
             "wait; `condor_q -better-analyze ID` tells which machines would fit",
         )
     if record.state is JobState.FAILED:
+        if scheduler == "slurm" and record.signal == _NO_OUTPUT:
+            return slurm_reasons.NO_OUTPUT
+        # SLURM calls it a launch that failed also when slurmstepd kills the script
+        if record.reason == "JobLaunchFailure" and record.signal != _SIGKILL:
+            return slurm_reasons.waiting(record.reason)
         return _failed(record)
     return _STATES[record.state]
 
 
 def _failed(record: JobRecord) -> Explanation:
-    if record.reason == "JobLaunchFailure":
-        return slurm_reasons.waiting(record.reason)
-    signal = record.reason.removeprefix("signal ")
-    code = 128 + int(signal) if record.exit_code is None and signal.isdigit() else record.exit_code
+    code = 128 + record.signal if record.signal else record.exit_code
     if code in _CODES:
         return _CODES[code]
     what = f"with exit code {code}" if code is not None else "without an exit code"

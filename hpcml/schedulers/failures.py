@@ -38,7 +38,6 @@ class Try:
 
     again: bool
     resources: Resources
-    exclude: tuple[str, ...] = ()
     why: str = ""
 
 
@@ -56,11 +55,12 @@ def next_try(
     memory_ceiling: int | None = None,
     walltime_ceiling: int | None = None,
     memory_peak: int = 0,
-    node: str = "",
+    memory_given: int = 0,
 ) -> Try:
     """The policy by class. memory_ceiling: bytes of a whole shard, walltime_ceiling: seconds, as the site
-    says. memory_peak: bytes of the whole shard, 0 when unknown. tries: how often this class came already;
-    a clock, a preemption or a lost node says nothing against the shard, so only max_tries bounds them.
+    says. memory_peak, memory_given: bytes that the whole shard used, and that it could use; 0 when unknown.
+    tries: how often this class came already; a clock, a preemption or a lost node says nothing against the
+    shard, so only max_tries bounds them.
     """
     if failure is Failure.CODE:
         return Try(False, resources, why="an error in the code comes back on every machine")
@@ -69,22 +69,22 @@ def next_try(
     if tries >= max_tries:
         return Try(False, resources, why=f"it came {tries} times already")
     if failure is Failure.MEMORY:
-        return _more_memory(resources, memory_ceiling, memory_peak)
+        return _more_memory(resources, memory_ceiling, memory_peak, memory_given)
     if failure is Failure.TIME:
         return _more_time(resources, walltime_ceiling)
-    if failure is Failure.NODE:
-        return Try(True, resources, exclude=(node,) if node else (), why="elsewhere")
-    return Try(True, resources)
+    return Try(True, resources, why="elsewhere" if failure is Failure.NODE else "")
 
 
-def _more_memory(resources: Resources, ceiling: int | None, peak: int) -> Try:
-    before = resources.memory * resources.ranks
+def _more_memory(resources: Resources, ceiling: int | None, peak: int, given_before: int) -> Try:
+    # where the scheduler itself grows a request it has given more than we asked for
+    before = max(resources.memory * resources.ranks, given_before)
     wanted = max(int(before * GROWTH), int(peak * HEADROOM))
     given = min(wanted, ceiling) if ceiling is not None else wanted
-    if given <= before:
-        return Try(False, resources, why="the request is at the site's ceiling: use fewer ranks per shard")
+    if given // 2**20 <= before // 2**20:  # requests are made in whole MiB
+        why = f"no more than {(ceiling or 0) / 1e9:.3g} GB a shard at this site (options.memory_ceiling)"
+        return Try(False, resources, why=f"{why}: use fewer ranks a shard")
     more = replace(resources, memory=given // resources.ranks)
-    return Try(True, more, why=f"{more.memory / 1e9:.1f} GB per rank instead of {resources.memory / 1e9:.1f}")
+    return Try(True, more, why=f"{more.memory / 1e9:.3g} GB per rank instead of {resources.memory / 1e9:.3g}")
 
 
 def _more_time(resources: Resources, ceiling: int | None) -> Try:

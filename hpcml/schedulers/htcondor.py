@@ -248,12 +248,7 @@ class HTCondor(Scheduler):
         }
         lines |= array_lines(batch, step) if moved else {}
         lines |= memory_lines(request, options)
-        wishes = [f"TARGET.Machine =!= {classad(node)}" for node in batch.exclude]
-        if options["retry_elsewhere"]:
-            # undefined at the first start, and then different from every machine
-            wishes.append('TARGET.Machine =!= split(MY.LastRemoteHost, "@")[1]')
-        if wishes:
-            lines["requirements"] = " && ".join(f"({wish})" for wish in wishes)
+        lines |= self._where(batch, options)
         if options["throttle"]:
             lines["max_materialize"] = int(options["throttle"])
         lines |= flavour_lines(request, options)
@@ -270,7 +265,7 @@ class HTCondor(Scheduler):
             "retry_until": "member(ExitCode, {1, 2, 3, 5})",
             "request_memory": request.mebibytes,
             **flavour_lines(request, options),
-            **(merge_lines() if transfers(options) else {}),
+            **(merge_lines() if transfers(options) else self._where(batch, options)),
         }
         mail = batch.campaign.notify.get("mail")
         # a merge that fails ends the DAG: then it is the one that writes
@@ -279,6 +274,13 @@ class HTCondor(Scheduler):
             lines["notify_user"] = str(condor(mail))
         kept = {key: value for key, value in site.directives.items() if not _COMPUTE_ONLY.fullmatch(key)}
         return layered(layered(lines, kept), merge_directives(options))
+
+    def _where(self, batch: Batch, options: Mapping[str, Any]) -> Lines:
+        wishes = [f"TARGET.Machine =!= {classad(node)}" for node in batch.exclude]
+        if options["retry_elsewhere"]:
+            # slot@machine or slot@name@machine; undefined, and then no machine's, at the first start
+            wishes.append('member(TARGET.Machine, split(MY.LastRemoteHost, "@")) =!= True')
+        return {"requirements": " && ".join(f"({wish})" for wish in wishes)} if wishes else {}
 
     def _dagman(self, batch: Batch) -> dict[str, Any]:
         options = self.check_options(batch.campaign.site.options)

@@ -12,13 +12,12 @@ from typing import Any
 from hpcml.errors import UsageError
 from hpcml.jobfile import parse_memory
 from hpcml.schedulers.base import Batch
+from hpcml.schedulers.htcondor_reasons import MEMORY_WORDS, OUT_OF_RESOURCES, POLICIES
 from hpcml.schedulers.jobscript import Request
 from hpcml.templating import classad, condor
 
 Lines = dict[str, str | int | bool | None]
 
-# hold code of a job that used more memory (or disk) than it had asked for
-OUT_OF_RESOURCES = 34
 _STARTS_FOR_MEMORY = 4
 _OURS = ("arguments", "checkpoint_exit_code", "error", "executable", "log", "output", "queue")
 
@@ -44,15 +43,22 @@ def memory_lines(request: Request, options: Mapping[str, Any]) -> Lines:
     if options["memory_ceiling"] is None:
         return {}
     first, most = request.mebibytes, parse_memory(options["memory_ceiling"]) // 2**20
-    held_for_memory = f"(HoldReasonCode =?= {OUT_OF_RESOURCES})"
     given = f"ifThenElse(isUndefined(MemoryProvisioned), {first}, MemoryProvisioned)"
-    more = f"min({{{most}, {given} * 3 / 2}})"
+    # a machine that measures remembers the last peak: less than that is held before it has begun
+    peak = "ifThenElse(isUndefined(MemoryUsage), 0, MemoryUsage)"
+    more = f"min({{{most}, max({{{given} * 3 / 2, {peak} * 13 / 10}})}})"
     return {
-        "request_memory": (f"ifThenElse(LastHoldReasonCode =?= {OUT_OF_RESOURCES}, {more}, {first})"),
+        "request_memory": f"ifThenElse({_held_for_memory('LastHoldReason')}, {more}, {first})",
         "periodic_release": (
-            f"{held_for_memory} && (NumJobStarts < {_STARTS_FOR_MEMORY}) && ({given} < {most})"
+            f"{_held_for_memory('HoldReason')} && (NumJobStarts < {_STARTS_FOR_MEMORY}) && ({given} < {most})"
         ),
     }
+
+
+def _held_for_memory(reason: str) -> str:
+    policies = ", ".join(str(code) for code in POLICIES)
+    said = f'(member({reason}Code, {{{policies}}}) && regexp("{MEMORY_WORDS}", {reason}, "i"))'
+    return f"(({reason}Code =?= {OUT_OF_RESOURCES} || {said}) =?= True)"
 
 
 def flavour_lines(request: Request, options: Mapping[str, Any]) -> Lines:

@@ -6,8 +6,15 @@ which read the same for all schedulers (explain.py).
 
 from __future__ import annotations
 
+import re
+
 from hpcml.schedulers.failures import Explanation, Failure
 
+# hold code of a job that used more memory (or disk) than it had asked for
+OUT_OF_RESOURCES = 34
+# without cgroups an expression of the job, the machine or the pool holds it: only the reason says for what
+POLICIES = (3, 21, 26)
+MEMORY_WORDS = "memory|rss|ResidentSetSize"
 _RESUME = "`hpcml cancel` and `hpcml resume`"
 _HELD = {
     1: Explanation("Somebody held it with condor_hold.", "condor_release ID"),
@@ -20,7 +27,7 @@ _HELD = {
         Failure.NODE,
     ),
     7: Explanation(
-        "Its log could not be opened: the folder is absent, full or not writable.",
+        "The file for its output could not be opened: the folder is absent, no folder, full or not writable.",
         "mend the folder, then condor_release ID",
         Failure.STORAGE,
     ),
@@ -56,9 +63,10 @@ _HELD = {
     26: Explanation("The pool's policy held it.", "the reason below is the pool's", Failure.UNKNOWN),
     32: Explanation("Its input files are larger than the pool moves.", "read them in place", Failure.INPUT),
     33: Explanation("Its output files are larger than the pool moves.", "use more shards", Failure.STORAGE),
-    34: Explanation(
+    OUT_OF_RESOURCES: Explanation(
         "It used more memory (or disk) than it had asked for.",
-        "`hpcml resume` asks for more, up to options.memory_ceiling of the site",
+        "below options.memory_ceiling of the site it starts again with more by itself; else `hpcml cancel`,"
+        " then `hpcml resume`, which asks for more",
         Failure.MEMORY,
     ),
     35: Explanation("The container image is not valid on that machine.", "check `container:`", Failure.INPUT),
@@ -73,8 +81,8 @@ _HELD = {
 
 def held(code: int | None, reason: str) -> Explanation:
     """Why a job is held; reason: HTCondor's own text, which may tell more than its code."""
-    if code == 26 and any(word in reason.lower() for word in ("memory", "rss")):
-        return _HELD[34]
+    if code in POLICIES and re.search(MEMORY_WORDS, reason, re.IGNORECASE):
+        return _HELD[OUT_OF_RESOURCES]
     if code in _HELD:
         return _HELD[code]
     return Explanation(f"HTCondor holds it with the code {code}.", "`condor_q -hold` tells its reason")

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hpcml.errors import SchedulerError
-from hpcml.schedulers.base import Reply
+from hpcml.schedulers.base import Reply, complaint
 
 # what busy or restarting controllers say; the call may be repeated, unless it submits something
 TRANSIENT = (
@@ -69,20 +69,29 @@ def run(command: Sequence[str], *, timeout: float = 60.0, input: str | None = No
     return Reply(process.returncode, stdout, stderr)
 
 
-def ask(command: Sequence[str], *, timeout: float = 60.0, tries: int = 4, pause: float = 1.0) -> Reply:
+def ask(
+    command: Sequence[str],
+    *,
+    timeout: float = 60.0,
+    tries: int = 4,
+    pause: float = 1.0,
+    patience: float = 15.0,
+) -> Reply:
     """Run a command that may be repeated, again after passing troubles, at most `tries` times.
 
     pause: seconds before the second try, doubled each time, with jitter so that many users of a
-    recovering controller do not return together. Never use it to submit: a lost reply is not a refusal.
+    recovering controller do not return together. patience: seconds after which no other try begins, since
+    some commands wait long before they give up. Never use it to submit: a lost reply is not a refusal.
     """
-    for attempt in range(tries):
+    begun, asked = time.monotonic(), 0
+    while True:
         reply = run(command, timeout=timeout)
+        asked += 1
         if not is_transient(reply):
             return reply
-        if attempt + 1 < tries:
-            time.sleep(pause * 2**attempt * (0.5 + random.random()))
-    said = (reply.stderr.strip() or reply.stdout.strip()).splitlines()[-1]
-    raise SchedulerError(f"{command[0]} was asked {tries} times: {said}", DOWN_HINT)
+        if asked == tries or time.monotonic() - begun > patience:
+            raise SchedulerError(f"{command[0]} was asked {asked} times: {complaint(reply)}", DOWN_HINT)
+        time.sleep(pause * 2 ** (asked - 1) * (0.5 + random.random()))
 
 
 def is_transient(reply: Reply) -> bool:

@@ -221,6 +221,8 @@ class Slurm(Scheduler):
             "cpus-per-task": request.cpus,
             "mem-per-cpu": f"{request.mebibytes_per_cpu}M",
         }
+        if batch.exclude:
+            lines["exclude"] = ",".join(batch.exclude)
         if step.last and batch.campaign.notify.get("mail"):
             lines["mail-type"] = "END,FAIL"
             lines["mail-user"] = str(batch.campaign.notify["mail"])

@@ -76,6 +76,11 @@ _WAITS = {
     "Cleaning": Explanation("It was put back into the queue; its last run is being cleaned up.", "wait"),
     "RaisedSignal": Explanation("It was ended by a signal.", "`hpcml logs` shows its last lines"),
 }
+NO_OUTPUT = Explanation(
+    "SLURM could not open the file for its output: the folder is absent, no folder, full or not writable.",
+    "mend the folder, then `hpcml resume`",
+    Failure.STORAGE,
+)
 # families: SLURM has a word for each limit that an association or a quality of service can have
 _FAMILIES = (
     (r"(Assoc|QOS)(Max|Grp).*(Wall|Minutes).*",

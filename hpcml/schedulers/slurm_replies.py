@@ -59,10 +59,12 @@ def read_squeue(text: str) -> dict[JobRef, JobRecord]:
             continue
         job, index, state, status, restarts, node, reason = words
         ref = JobRef(job, int(index) if index.isdigit() else -1)
+        code, ended_by = _wait_status(int(status)) if status.isdigit() and _is_over(state) else (None, 0)
         found[ref] = JobRecord(
             state=job_state(state, reason),
             reason="" if reason == "None" else reason,
-            exit_code=_wait_status(int(status)) if status.isdigit() and _is_over(state) else None,
+            exit_code=code,
+            signal=ended_by,
             node=node,
             restarts=int(restarts) if restarts.isdigit() else 0,
         )
@@ -86,7 +88,8 @@ def read_sacct(text: str) -> dict[JobRef, JobRecord]:
         if step:
             peaks[ref] = max(peaks.get(ref, 0), _bytes(peak))
             continue
-        found[ref] = JobRecord(state=job_state(state, ""), exit_code=_pair(code, state), node=_no_node(node))
+        ended = _pair(code, state)
+        found[ref] = JobRecord(job_state(state, ""), exit_code=ended[0], signal=ended[1], node=_no_node(node))
     return {ref: replace(record, memory_peak=peaks.get(ref, 0)) for ref, record in found.items()}
 
 
@@ -103,10 +106,12 @@ def read_scontrol(text: str) -> dict[JobRef, JobRecord]:
         index = keys.get("ArrayTaskId", "")
         ref = JobRef(keys.get("ArrayJobId", keys["JobId"]), int(index) if index.isdigit() else -1)
         state, reason = keys["JobState"], keys.get("Reason", "")
+        code, ended_by = _pair(keys.get("ExitCode", ""), state)
         found[ref] = JobRecord(
             state=job_state(state, reason),
             reason="" if reason == "None" else reason,
-            exit_code=_pair(keys.get("ExitCode", ""), state),
+            exit_code=code,
+            signal=ended_by,
             node=_no_node(keys.get("NodeList", "")),
             restarts=int(keys.get("Restarts", "0")),
         )
@@ -126,17 +131,18 @@ def _is_over(word: str) -> bool:
     return not state.is_live and state is not JobState.UNKNOWN
 
 
-def _wait_status(status: int) -> int | None:
-    """The exit code inside a wait status; None when a signal ended the script."""
-    return None if status & 0x7F else status >> 8
+def _wait_status(status: int) -> tuple[int | None, int]:
+    """(exit code, 0) inside a wait status; (None, signal) when a signal ended the script."""
+    ended_by = status & 0x7F
+    return (None, ended_by) if ended_by else (status >> 8, 0)
 
 
-def _pair(text: str, state: str) -> int | None:
-    """sacct's and scontrol's 'code:signal'."""
+def _pair(text: str, state: str) -> tuple[int | None, int]:
+    """The same from 'code:signal' of sacct and scontrol; (None, 0) of a job that is not over."""
     code, _, ended_by = text.partition(":")
     if not code.isdigit() or not _is_over(state):
-        return None
-    return int(code) if ended_by in ("", "0") else None
+        return None, 0
+    return (None, int(ended_by)) if ended_by.isdigit() and ended_by != "0" else (int(code), 0)
 
 
 def _bytes(text: str) -> int:

@@ -33,6 +33,8 @@ def storage_errors(path: Path) -> Iterator[None]:
             errno.EDQUOT: "the quota is used up: free some and `hpcml resume`",
             errno.EFBIG: "the limit of file sizes is reached (`ulimit -f`): raise it and `hpcml resume`",
             errno.EISDIR: "a folder stands where this file belongs: move it away and `hpcml resume`",
+            errno.ENOTDIR: "a file stands where a folder belongs: move it away and try again",
+            errno.EEXIST: "a file stands where this folder belongs: move it away and try again",
             errno.EROFS: "the file system is read-only",
             errno.EACCES: "no permission to write there",
             errno.EPERM: "no permission to write there",

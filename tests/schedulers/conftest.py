@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .field import Field
+from .field import CONDOR_STATE, SLURM_STATE, Field
 
 FAKES = Path(__file__).resolve().parent.parent / "fakes"
 
@@ -68,14 +68,12 @@ def _use(
 
 @pytest.fixture
 def real_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
-    state = Path(os.environ.get("SLURM_CLUSTER_STATE", "/tmp/slurm-cluster"))
-    _use(monkeypatch, state, ("SLURM_CONF",), ["sinfo", "-h"], "slurm-up")
+    _use(monkeypatch, SLURM_STATE, ("SLURM_CONF",), ["sinfo", "-h"], "slurm-up")
 
 
 @pytest.fixture
 def real_htcondor(monkeypatch: pytest.MonkeyPatch) -> None:
-    state = Path(os.environ.get("CONDOR_CLUSTER_STATE", "/tmp/condor-cluster"))
-    _use(monkeypatch, state, ("CONDOR_CONFIG", "PATH"), ["condor_q", "-totals"], "condor-up")
+    _use(monkeypatch, CONDOR_STATE, ("CONDOR_CONFIG", "PATH"), ["condor_q", "-totals"], "condor-up")
 
 
 @pytest.fixture

@@ -19,6 +19,9 @@ import toy
 import yaml
 
 UNITS = 160
+# of the clusters that tests/clusters starts
+SLURM_STATE = Path(os.environ.get("SLURM_CLUSTER_STATE", "/tmp/slurm-cluster"))
+CONDOR_STATE = Path(os.environ.get("CONDOR_CLUSTER_STATE", "/tmp/condor-cluster"))
 
 
 @dataclass
@@ -26,6 +29,7 @@ class Field:
     """A campaign on a scheduler. folder: on a shared file system that DAGMan accepts (not /tmp).
 
     resources: over those of the toys' job file. site, options: over the site file and its `options`.
+    chained: two steps of toys, or the first alone.
     planned_from: what it was planned from, a job file and its overrides.
     """
 
@@ -36,6 +40,7 @@ class Field:
     options: dict[str, Any] = field(default_factory=dict)
     site: dict[str, Any] = field(default_factory=dict)
     planned_from: tuple[str | Path, ...] = ()
+    chained: bool = True
 
     @property
     def root(self) -> Path:
@@ -46,11 +51,14 @@ class Field:
         return self.folder / "toy.log"
 
     def plan(self, **variables: object) -> None:
-        """Two chained steps of toys; `variables` reach the ranks through the site's environment."""
-        job = toy.write_job(
-            self.folder,
+        """Steps of toys; `variables` reach the ranks through the site's environment."""
+        steps = [
             toy.step("first", parameters={"n": UNITS}),
             toy.step("second", "Behind", inputs={"samples": "first"}),
+        ]
+        job = toy.write_job(
+            self.folder,
+            *steps[: 1 + self.chained],
             resources={"ranks": 2, "shards": 4, "walltime": "5m", "memory": "150MB", **self.resources},
         )
         self.plan_job(job, **variables)
@@ -89,6 +97,14 @@ class Field:
 
     def running(self) -> bool:
         return "running" in self.shards() and self.status()["steps"][0]["done"] > 0
+
+    def attempts(self) -> list[str]:
+        return sorted(path.name for path in (self.root / "submit").glob("attempt-*"))
+
+    def merges_said(self) -> str:
+        """What all merge jobs printed."""
+        logs = sorted(self.root.glob("submit/attempt-*/*/logs/merge-*.log"))
+        return "".join(path.read_text() for path in logs)
 
     def quiet(self) -> bool:
         return not self.status()["jobs"]

@@ -16,11 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from .field import UNITS, Field
+from .field import CONDOR_STATE, SLURM_STATE, UNITS, Field
 
 pytestmark = pytest.mark.slow
-SLURM_STATE = Path(os.environ.get("SLURM_CLUSTER_STATE", "/tmp/slurm-cluster"))
-CONDOR_STATE = Path(os.environ.get("CONDOR_CLUSTER_STATE", "/tmp/condor-cluster"))
 Wait = Callable[[Callable[[], bool], float], None]
 
 

@@ -94,7 +94,11 @@ def test_log_at_every_moment() -> None:
     assert seen == [None, pending, running, pending, held, pending, running]
     last = eventlog.records(eventlog.events_from_text(text))
     assert last[JobRef("35", 1)] == JobRecord(
-        JobState.FAILED, "signal 9", node="127-0-0-1.hpcml.local", memory_peak=7 * 2**20
+        JobState.FAILED,
+        signal=9,
+        node="127-0-0-1.hpcml.local",
+        memory_peak=7 * 2**20,
+        memory_given=128 * 2**20,
     )
 
 
@@ -133,7 +137,28 @@ def test_the_newest_cluster_counts(tmp_path: Path) -> None:
     assert {(ref.job, record.state) for ref, record in found.values()} == {("112", JobState.PENDING)}
 
 
-@pytest.mark.parametrize("name", ["retry", "vacate", "late", "held"])
+def test_log_of_a_job_that_was_held_for_memory_twice_and_then_removed() -> None:
+    text = (DATA / "memory.log").read_text()
+    record = eventlog.records(eventlog.events_from_text(text.partition("009 (")[0]))[JobRef("1", 0)]
+    reason = "Error from slot1_1@n1.hpcml.local: memory usage exceeded request_memory"
+    assert (record.state, record.hold_code, record.reason) == (JobState.HELD, 21, reason)
+    assert (record.memory_given, record.memory_peak) == (150 * 2**20, 314 * 2**20)
+    # it would not be held again for who removed it
+    last = _log("memory")[JobRef("1", 0)]
+    assert (last.state, last.hold_code, last.reason) == (JobState.CANCELLED, 21, reason)
+
+
+def test_a_node_that_holds_a_job_before_its_start_is_known() -> None:
+    text = (DATA / "held.log").read_text().partition("001 (")[0] + (
+        "012 (035.000.000) 2026-11-22 00:47:02 Job was held.\n"
+        "\tError from slot1_2@n2@host.example: Failed to open '/a/35.0.log' as standard output: (errno 20)\n"
+        "\tCode 7 Subcode 20\n...\n"
+    )
+    record = eventlog.records(eventlog.events_from_text(text))[JobRef("35", 0)]
+    assert (record.state, record.node, record.hold_code) == (JobState.HELD, "host.example", 7)
+
+
+@pytest.mark.parametrize("name", ["retry", "vacate", "late", "held", "memory"])
 def test_the_bindings_read_the_same(name: str) -> None:
     pytest.importorskip("htcondor2", reason="NOT TESTED: the package htcondor is not installed")
     assert eventlog.read_event_log(DATA / f"{name}.log") == _log(name)

@@ -24,6 +24,7 @@ SQUEUE = """\
 1|3|FAILED|768|0|n2|NonZeroExitCode
 1|4|FAILED|9|0|n2|RaisedSignal
 1|6|COMPLETED|0|0|n1|None
+1|7|FAILED|4021|0|n2|JobLaunchFailure
 7|N/A|PENDING|0|0||Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions
 """
 
@@ -52,7 +53,8 @@ def test_squeue_is_read() -> None:
     assert found[JobRef("1", 0)] == JobRecord(JobState.RUNNING, node="n1", restarts=1)
     assert found[JobRef("1", 1)].state is JobState.RUNNING
     assert found[JobRef("1", 3)] == JobRecord(JobState.FAILED, "NonZeroExitCode", exit_code=3, node="n2")
-    assert found[JobRef("1", 4)].exit_code is None
+    assert (found[JobRef("1", 4)].exit_code, found[JobRef("1", 4)].signal) == (None, 9)
+    assert (found[JobRef("1", 7)].exit_code, found[JobRef("1", 7)].signal) == (None, 53)
     assert found[JobRef("1", 6)].exit_code == 0
     assert "DRAINED" in found[JobRef("7")].reason
 
@@ -66,6 +68,7 @@ def test_sacct_is_read_with_its_steps() -> None:
         "1_2|OUT_OF_MEMORY|0:125||n2\n"
         "1_3|FAILED|85:0||n2\n"
         "1_[4-9]|PENDING|0:0||None assigned\n"
+        "1_10|FAILED|0:53||n2\n"
         "2|NODE_FAIL|1:0||n2\n"
     )
     assert found[JobRef("1", 0)] == JobRecord(
@@ -75,7 +78,8 @@ def test_sacct_is_read_with_its_steps() -> None:
     assert found[JobRef("1", 2)].state is JobState.MEMORY
     assert found[JobRef("1", 3)].exit_code == 85
     assert found[JobRef("2")].state is JobState.NODE_LOST
-    assert len(found) == 5
+    assert (found[JobRef("1", 10)].exit_code, found[JobRef("1", 10)].signal) == (None, 53)
+    assert len(found) == 6
 
 
 def test_scontrol_is_read_whatever_the_comment_says() -> None:

@@ -1,0 +1,190 @@
+"""submit and resume on a scheduler that answers what a test tells it: what is asked for, what is refused.
+
+What does not live here: real schedulers (test_mishaps.py, test_campaigns.py).
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import toy
+import yaml
+
+from hpcml.commands import submit as submitting
+
+from .conftest import Fakes
+
+OVER = "slurmstepd-n1: error: StepId=1.batch exceeded memory limit (700000000 > 524288000), being killed\n"
+
+
+class Campaign:
+    """Four shards on a SLURM that is made up. It has no memory of ended jobs but `squeue`."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], fakes: Fakes) -> None:
+        self.folder, self.capsys, self.fakes = folder, capsys, fakes
+        self.root = folder / "campaign"
+        self.jobs = 0
+
+    def plan(self, **resources: Any) -> None:
+        asked = {"shards": 4, "memory": "500MB", "ranks": 1, **resources}
+        job = toy.write_job(self.folder, resources=asked)
+        assert self.hpcml("plan", job, "--site", "made-up", "--dir", self.root).code == 0
+
+    def hpcml(self, *words: str | Path) -> toy.Ended:
+        return toy.hpcml_here(self.capsys, *words)
+
+    def send(self, verb: str, *words: str) -> toy.Ended:
+        """submit or resume; each attempt is an array and its merge."""
+        for _ in range(2):
+            self.jobs += 1
+            self.fakes.answer("sbatch", out=f"{self.jobs}\n")
+        return self.hpcml(verb, self.root, *words)
+
+    def ended(self, *tasks: str, printed: str = "") -> None:
+        """What squeue says from now on of the last array's tasks: STATE|WAIT STATUS|NODE|REASON."""
+        array = self.jobs - 1
+        lines = []
+        for at, task in enumerate(tasks):
+            state, status, node, reason = task.split("|")
+            lines.append(f"{array}|{at}|{state}|{status}|0|{node}|{reason}\n")
+            logs = sorted((self.root / "submit").glob("attempt-*"))[-1] / "toy" / "logs"
+            (logs / f"{array}_{at}.log").write_text(printed)
+        number = len(self.fakes.calls("squeue"))
+        for suffix, text in (("out", "".join(lines)), ("err", ""), ("sleep", "0"), ("code", "0")):
+            (self.fakes.folder / f"squeue.{number + 1}.{suffix}").write_text(text)
+
+    def script(self, name: str = "array") -> str:
+        return (sorted((self.root / "submit").glob("attempt-*"))[-1] / "toy" / f"{name}.sbatch").read_text()
+
+
+@pytest.fixture
+def campaign(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> Campaign:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    sites = tmp_path / "config" / "hpcml" / "sites"
+    sites.mkdir(parents=True)
+    (sites / "made-up.yaml").write_text(
+        yaml.safe_dump({"scheduler": "slurm", "options": {"memory_ceiling": "1GB"}})
+    )
+    return Campaign(tmp_path, capsys, fakes)
+
+
+def test_memory_grows_to_the_ceiling_and_the_job_file_has_the_last_word(campaign: Campaign) -> None:
+    campaign.plan()
+    assert campaign.send("submit").code == 0
+    assert "--mem-per-cpu=477M" in campaign.script()
+    killed = "FAILED|9|n1|JobLaunchFailure"
+    campaign.ended(killed, killed, killed, killed, printed=OVER)
+    told = campaign.hpcml("explain", campaign.root).stdout
+    assert "more memory than it had asked for" in told and "0.91 GB per rank instead of 0.5" in told
+    assert "--exclude" not in told
+    assert "4 shard(s) ended by memory" in campaign.send("resume").stdout
+    assert "--mem-per-cpu=868M" in campaign.script() and "--exclude" not in campaign.script()
+    campaign.ended(killed, killed, killed, killed, printed=OVER)
+    campaign.send("resume", "--automatic")
+    assert "--mem-per-cpu=954M" in campaign.script()
+    campaign.ended(killed, killed, killed, killed, printed=OVER)
+    stopped = campaign.hpcml("resume", campaign.root, "--automatic").stdout
+    assert "no more than 1 GB a shard" in stopped and "not tried again by itself" in stopped
+    campaign.plan(memory="700MB")
+    campaign.fakes.answer("sbatch", out="99\n")
+    assert "ended by memory: what the job file says since" in campaign.hpcml("resume", campaign.root).stdout
+    assert "--mem-per-cpu=668M" in campaign.script()
+
+
+def test_a_bad_node_is_avoided_until_failures_are_forgiven(campaign: Campaign) -> None:
+    campaign.plan()
+    campaign.send("submit")
+    lost = "FAILED|32512|n2|NonZeroExitCode"
+    campaign.ended(lost, lost, lost, lost, printed="hpcml: step toy shard 0 ends with exit code 127, x\n")
+    assert "keeps away from n2" in campaign.send("resume", "--automatic").stdout
+    assert "--exclude=n2\n" in campaign.script() and "--exclude=n2\n" in campaign.script("merge")
+    timeout = "TIMEOUT|0|n1|TimeLimit"
+    campaign.ended(timeout, timeout, timeout, timeout)
+    campaign.send("resume")
+    assert "--exclude=n2\n" in campaign.script(), "another failure does not mend it"
+    campaign.ended(timeout, timeout, timeout, timeout)
+    campaign.send("resume", "--retry-failed")
+    assert "--exclude" not in campaign.script()
+
+
+def test_a_python_that_no_node_has_is_not_tried_again(campaign: Campaign) -> None:
+    campaign.plan()
+    campaign.send("submit")
+    tasks = [f"FAILED|32512|{node}|NonZeroExitCode" for node in ("n1", "n2", "n3", "n3")]
+    campaign.ended(*tasks, printed="hpcml: step toy shard 0 ends with exit code 127, x\n")
+    assert "on every node that was tried: n1, n2, n3." in campaign.hpcml("explain", campaign.root).stdout
+    ended = campaign.send("resume", "--automatic")
+    assert "ended by code" in ended.stdout and "not tried again by itself" in ended.stdout
+    campaign.send("resume")
+    assert "--exclude" not in campaign.script()
+
+
+def test_a_file_in_the_place_of_the_logs_refuses_before_anything_is_submitted(
+    campaign: Campaign, fakes: Fakes
+) -> None:
+    campaign.plan()
+    logs = campaign.root / "submit" / "attempt-0001" / "toy" / "logs"
+    logs.parent.mkdir(parents=True)
+    logs.write_text("in the way")
+    ended = campaign.send("submit")
+    assert ended.code == 3 and str(logs) in ended.error()
+    assert not fakes.calls("sbatch")
+    logs.unlink()
+    assert campaign.hpcml("submit", campaign.root).code == 0
+    gone = "FAILED|4021|n1|JobLaunchFailure"
+    campaign.ended(gone, gone, gone, gone)
+    told = campaign.hpcml("explain", campaign.root).stdout
+    assert "could not open the file for its output" in told and f"into {logs}." in told
+    (campaign.root / "submit" / "attempt-0002").write_text("in the way")
+    ended = campaign.hpcml("resume", campaign.root)
+    assert ended.code == 3 and "attempt-0002" in ended.error()
+    assert len(fakes.calls("sbatch")) == 2
+
+
+def test_a_place_for_output_that_is_read_only_refuses_too(campaign: Campaign, fakes: Fakes) -> None:
+    campaign.plan()
+    # the logs lie elsewhere, as on sites whose homes are not for output
+    logs = campaign.root / "submit" / "attempt-0001" / "toy" / "logs"
+    logs.parent.mkdir(parents=True)
+    with toy.small_disk(campaign.folder / "disk", "1m") as disk:
+        logs.symlink_to(disk.path)
+        disk.remount("ro")
+        ended = campaign.send("submit")
+        assert ended.code == 3 and str(logs) in ended.error() and "Read-only" in ended.error()
+    assert not fakes.calls("sbatch")
+
+
+def test_a_scheduler_that_does_not_answer_gets_nothing_twice(
+    campaign: Campaign, fakes: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitting, "SUBMIT_SECONDS", 0.5)
+    campaign.plan()
+    fakes.answer("sbatch", sleep=60)
+    ended = campaign.hpcml("submit", campaign.root)
+    assert ended.code == 4 and "did not answer within 0.5 s" in ended.error()
+    fakes.answer("sbatch", out="42\n")
+    # it took the array all the same: the job is found by what it carries
+    tag = next(line for line in campaign.script().splitlines() if "--comment" in line).partition("=")[2]
+    fakes.answer("squeue", out=f"41|{tag}\n")
+    fakes.answer("squeue", out="".join(f"41|{at}|RUNNING|0|0|n1|None\n" for at in range(4)))
+    ended = campaign.hpcml("submit", campaign.root)
+    assert ended.code == 2 and "submitted already" in ended.error()
+    ended = campaign.hpcml("resume", campaign.root)
+    assert ended.code == 0 and "24 units are left to jobs at work" in ended.stdout
+    assert len(fakes.calls("sbatch")) == 2, "the array once, and now its merge"
+
+
+def test_a_silent_queue_stops_a_resume(campaign: Campaign, fakes: Fakes) -> None:
+    campaign.plan()
+    campaign.send("submit")
+    shutil.rmtree(campaign.fakes.folder)
+    campaign.fakes.folder.mkdir()
+    fakes.answer("squeue", err="slurm_load_jobs error: Unknown error 1011\n", code=1)
+    ended = campaign.hpcml("resume", campaign.root)
+    assert ended.code == 4 and "Unknown error 1011" in ended.error()
+    assert not fakes.calls("sbatch")
