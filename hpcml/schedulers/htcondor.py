@@ -30,7 +30,14 @@ from hpcml.schedulers.base import (
     job_tag,
     refused,
 )
-from hpcml.schedulers.htcondor_lines import Lines, common_lines, flavour_lines, layered, memory_lines
+from hpcml.schedulers.htcondor_lines import (
+    Lines,
+    common_lines,
+    flavour_lines,
+    layered,
+    machine_lines,
+    memory_lines,
+)
 from hpcml.schedulers.htcondor_replies import ATTRIBUTES, one_of, read_ads
 from hpcml.schedulers.htcondor_transfer import (
     BOX,
@@ -248,7 +255,7 @@ class HTCondor(Scheduler):
         }
         lines |= array_lines(batch, step) if moved else {}
         lines |= memory_lines(request, options)
-        lines |= self._where(batch, options)
+        lines |= machine_lines(batch, options)
         if options["throttle"]:
             lines["max_materialize"] = int(options["throttle"])
         lines |= flavour_lines(request, options)
@@ -265,7 +272,7 @@ class HTCondor(Scheduler):
             "retry_until": "member(ExitCode, {1, 2, 3, 5})",
             "request_memory": request.mebibytes,
             **flavour_lines(request, options),
-            **(merge_lines() if transfers(options) else self._where(batch, options)),
+            **(merge_lines() if transfers(options) else machine_lines(batch, options)),
         }
         mail = batch.campaign.notify.get("mail")
         # a merge that fails ends the DAG: then it is the one that writes
@@ -274,13 +281,6 @@ class HTCondor(Scheduler):
             lines["notify_user"] = str(condor(mail))
         kept = {key: value for key, value in site.directives.items() if not _COMPUTE_ONLY.fullmatch(key)}
         return layered(layered(lines, kept), merge_directives(options))
-
-    def _where(self, batch: Batch, options: Mapping[str, Any]) -> Lines:
-        wishes = [f"TARGET.Machine =!= {classad(node)}" for node in batch.exclude]
-        if options["retry_elsewhere"]:
-            # slot@machine or slot@name@machine; undefined, and then no machine's, at the first start
-            wishes.append('member(TARGET.Machine, split(MY.LastRemoteHost, "@")) =!= True')
-        return {"requirements": " && ".join(f"({wish})" for wish in wishes)} if wishes else {}
 
     def _dagman(self, batch: Batch) -> dict[str, Any]:
         options = self.check_options(batch.campaign.site.options)

@@ -1,6 +1,6 @@
 """Lines of HTCondor submit files: what a job asks for, and what a site changes.
 
-What lives here: resources, growth of the memory request, named queues of fixed length. What does not:
+What lives here: resources, growth of the memory request, machines to avoid, named queues. What does not:
 the jobs and their chain (htcondor.py), the text of files (templates/htcondor).
 """
 
@@ -59,6 +59,15 @@ def _held_for_memory(reason: str) -> str:
     policies = ", ".join(str(code) for code in POLICIES)
     said = f'(member({reason}Code, {{{policies}}}) && regexp("{MEMORY_WORDS}", {reason}, "i"))'
     return f"(({reason}Code =?= {OUT_OF_RESOURCES} || {said}) =?= True)"
+
+
+def machine_lines(batch: Batch, options: Mapping[str, Any]) -> Lines:
+    """Machines to keep away from."""
+    wishes = [f"TARGET.Machine =!= {classad(node)}" for node in batch.exclude]
+    if options["retry_elsewhere"]:
+        # slot@machine or slot@name@machine; undefined, and then no machine's, at the first start
+        wishes.append('member(TARGET.Machine, split(MY.LastRemoteHost, "@")) =!= True')
+    return {"requirements": " && ".join(f"({wish})" for wish in wishes)} if wishes else {}
 
 
 def flavour_lines(request: Request, options: Mapping[str, Any]) -> Lines:
