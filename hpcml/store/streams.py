@@ -30,7 +30,7 @@ STRAIGHT = 1 << 20
 SHORT = 4096  # mean bytes of a run below which runs are read together
 SLAB = 1 << 16  # runs taken out of their arrays at once
 WINDOW = 8 << 20
-LARGEST_WINDOW = 64 << 20
+LARGEST_WINDOW = 32 << 20
 GAP = 1 << 18  # runs of one part closer than this are read together
 OPEN_FILES = 200
 
