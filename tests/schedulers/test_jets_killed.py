@@ -76,9 +76,9 @@ def test_the_jet_job_file_killed_in_each_step_ends_in_the_digest_of_a_run_here(
     either.plan_job(JOB, *small)
     either.ok("submit", either.root)
     for step in STEPS:
-        wait_until(lambda step=step: killed_at_work(either, step), 120, 0.02)
+        wait_until(lambda step=step: killed_at_work(either, step), 300, 0.02)
     # nobody resumes: SLURM's merge jobs and HTCondor's retries do it
-    wait_until(either.complete, 240)
+    wait_until(either.complete, 300)
     for step in STEPS:
         told = either.ok("logs", either.root, "--step", step, "--lines", "500")
         assert "ends with exit code 137" in told and f"{step}: merged" in told

@@ -39,7 +39,7 @@ def test_the_ranks_of_a_job_are_one_world(
     job = toy.write_job(either.folder, toy.step(parameters={"n": 8 * ranks}), resources=resources)
     either.plan_job(job, TOY_SLEEP=0.1)
     either.ok("submit", either.root)
-    wait_until(either.complete, 120)
+    wait_until(either.complete, 300)
     assert either.digests() == either.reference()
     (started,) = read_journal(either.root / "journal", "shard-started")
     assert started["ranks"] == ranks
