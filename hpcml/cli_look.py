@@ -100,6 +100,8 @@ def verify(directory: Path, as_json: bool, set_aside: bool) -> None:
         click.echo(f"hpcml: set aside: {name}", err=True)
     for problem in found.problems[1:]:
         click.echo(f"hpcml: problem: {problem}", err=True)
+    if found.incurable:
+        raise IntegrityError(found.incurable[0], "put it back from a backup, or plan a new campaign")
     if found.problems and not set_aside:
         raise IntegrityError(
             found.problems[0],

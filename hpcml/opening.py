@@ -229,7 +229,7 @@ class OpenStep:
         unit_lists.refuse_shrinking(listed, before)
         return partial(
             unit_lists.write_units,
-            self.layout.units,
+            (self.layout.units, self.layout.units_copy),
             listed,
             combination,
             identity=Identity(self.opened.campaign.identity, fingerprint),

@@ -593,3 +593,30 @@ def test_a_step_whose_input_has_results_behind_it_cannot_grow(tmp_path: Path, ca
     job = toy.write_job(tmp_path, toy.step(parameters={"n": 30}), behind)
     ended = toy.hpcml_here(capsys, "plan", job, "--dir", opened.root)
     assert ended.code == 2 and "'behind' has results" in ended.error()
+
+
+# ---------------------------------------------------------------- the list of units
+
+
+@pytest.mark.parametrize("name", ["units.h5", "units.copy.h5"])
+def test_a_damaged_list_of_units_is_put_back_from_the_other(
+    opened: OpenCampaign, wanted: dict[str, str], capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    path = opened.step("toy").layout.root / name
+    before = path.read_bytes()
+    flip(path, len(before) // 2)
+    found = toy.hpcml_here(capsys, "verify", opened.root)
+    assert found.code == 5 and name in found.stderr
+    cured(capsys, opened, wanted)
+    assert path.read_bytes() == before
+
+
+def test_two_damaged_lists_of_units_are_told_to_be_past_cure(
+    opened: OpenCampaign, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout = opened.step("toy").layout
+    for path in (layout.units, layout.units_copy):
+        flip(path, path.stat().st_size // 2)
+    ended = toy.hpcml_here(capsys, "verify", opened.root, "--set-aside")
+    assert ended.code == 5 and "units.h5: damaged, and so is its copy" in ended.stderr
+    assert layout.units.is_file(), "nothing is moved away that nothing replaces"

@@ -1,7 +1,8 @@
 """How the last jobs of a step ended: the scheduler's word, what they printed, and the node to blame.
 
 What lives here: Ending, one for each shard that has units missing and does not run or wait. What does not:
-sentences (schedulers/explain.py), grouping them (explain.py), what the next attempt asks for (resume.py).
+sentences (schedulers/explain.py), grouping them (explain.py), what the next attempt asks for
+(request.py).
 """
 
 from __future__ import annotations

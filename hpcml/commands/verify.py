@@ -7,6 +7,7 @@ how a checksum is checked (store/sealed.py).
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,9 +17,10 @@ import numpy as np
 import xxhash
 
 from hpcml.commands.adopt import adopt
-from hpcml.errors import HpcmlError, IntegrityError
+from hpcml.errors import IntegrityError
 from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.store import sealed, wal
+from hpcml.store.atomic import replacing
 from hpcml.store.context import sha256
 from hpcml.store.journal import Journal
 from hpcml.store.merging import ContentDigest
@@ -30,13 +32,15 @@ ROWS_AT_ONCE = 8 << 20
 
 @dataclass(slots=True)
 class Verified:
-    """What was read. digests: content digest of each table, as `step/table`."""
+    """What was read. digests: content digest of each table, as `step/table`. incurable: problems that
+    setting files aside does not mend."""
 
     files: int = 0
     bytes: int = 0
     digests: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     set_aside: list[str] = field(default_factory=list)
+    incurable: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -48,16 +52,13 @@ def verify(
     """Check all files of a campaign. Problems are collected, so that one run names them all.
 
     set_aside: move damaged and foreign files to steps/<step>/set-aside, after keeping what is whole
-    of damaged logs; `resume` then computes what they held.
+    of damaged logs; `resume` then computes what they held. A damaged unit list is put back from its copy.
     """
     found = Verified(problems=adopt(opened))
     for step in opened.steps:
         if not step.listed():
             continue
-        try:
-            step.units()
-        except HpcmlError as error:
-            found.problems.append(error.message)
+        if not _check_unit_lists(opened, step, found, set_aside):
             continue
         damaged: list[Path] = []
         for path, check in _files(step):
@@ -75,6 +76,31 @@ def verify(
         if set_aside and damaged:
             _set_aside(opened, step, damaged, found)
     return found
+
+
+def _check_unit_lists(opened: OpenCampaign, step: OpenStep, found: Verified, set_aside: bool) -> bool:
+    """Check units.h5 and its copy, which stand for each other; False when there is no list to go by."""
+    pair = (step.layout.units, step.layout.units_copy)
+    whole, damaged = [], []
+    for path in pair:
+        try:
+            sealed.verify_blocks(sealed.read_header(path, full=True))
+            whole.append(path)
+        except FileNotFoundError:
+            continue
+        except IntegrityError as error:
+            found.problems.append(error.message)
+            damaged.append(path)
+    if damaged and set_aside:
+        if not whole:
+            found.incurable.append(f"{damaged[0]}: damaged, and so is its copy")
+            return False
+        _move_away(opened, step, damaged, found)
+        for path in damaged:
+            with replacing(path) as temporary:
+                shutil.copyfile(whole[0], temporary)
+        return True
+    return step.layout.units in whole
 
 
 def _expected(step: OpenStep) -> tuple[bytes, bytes]:
@@ -164,6 +190,10 @@ def _set_aside(opened: OpenCampaign, step: OpenStep, damaged: list[Path], found:
     logs = [path for path in damaged if path.suffix == ".wal"]
     if logs:
         seal_left_logs(step.layout, units.keys, units.schema, identity, salvage=True)
+    _move_away(opened, step, damaged, found)
+
+
+def _move_away(opened: OpenCampaign, step: OpenStep, damaged: list[Path], found: Verified) -> None:
     step.layout.set_aside.mkdir(exist_ok=True)
     for path in damaged:
         if path.exists():

@@ -13,6 +13,7 @@ DIR/
   incoming/set-aside/           parcels that could not be adopted
   steps/<step>/
     units.h5                    unit list, written by plan or by the merge that completes the inputs
+    units.copy.h5               the same again: without it the numbers in parts mean nothing
     parts/<first>-<last>-<n>.s<shard>.r<rank>.<token>.h5    immutable results
     logs/s<shard>.r<rank>.<token>.wal                       results since the last part
     artifacts/<2 hex>/<digest>  files kept beside the rows
@@ -41,6 +42,10 @@ class StepLayout:
     @property
     def units(self) -> Path:
         return self.root / "units.h5"
+
+    @property
+    def units_copy(self) -> Path:
+        return self.root / "units.copy.h5"
 
     @property
     def parts(self) -> Path:

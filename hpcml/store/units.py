@@ -135,7 +135,7 @@ def refuse_shrinking(units: Sequence[Unit], before: UnitList | None) -> None:
 
 
 def write_units(
-    path: Path,
+    paths: Sequence[Path],
     units: Sequence[Unit],
     combination: Sequence[int],
     *,
@@ -145,7 +145,7 @@ def write_units(
     made_from: Mapping[str, Any],
     before: UnitList | None = None,
 ) -> None:
-    """Write units.h5; units of `before` keep their numbers, new ones get the next."""
+    """Write the same unit list to each path; units of `before` keep their numbers, new ones get the next."""
     refuse_shrinking(units, before)
     number_of = {bytes(key).decode(): at for at, key in enumerate(before.keys)} if before else {}
     for unit in units:
@@ -168,7 +168,8 @@ def write_units(
         "schema": schema.to_json(),
         "combinations": [dict(one) for one in combinations],
     }
-    write_sealed(path, datasets, ids=np.arange(len(units)), identity=identity, about=about)
+    for path in paths:
+        write_sealed(path, datasets, ids=np.arange(len(units)), identity=identity, about=about)
 
 
 def _payload_column(name: str, units: Sequence[Unit]) -> NDArray[Any]:

@@ -49,7 +49,7 @@ def test_shards_cost_nearly_the_same(cost: list[float], shards: int) -> None:
 
 def write(path: Path, units: list[Unit], before: Path | None = None) -> None:
     write_units(
-        path, units, [0] * len(units), identity=IDENTITY, schema=SCHEMA, combinations=[{}], made_from={},
+        [path], units, [0] * len(units), identity=IDENTITY, schema=SCHEMA, combinations=[{}], made_from={},
         before=read_units(before) if before else None,
     )  # fmt: skip
 
