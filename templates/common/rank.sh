@@ -80,6 +80,10 @@ command=(
     --begun "$begun"
 {% endif %}
 )
+{% if launcher %}
+# a launcher has codes of its own for a Python that is not there; without it that is 127
+if ! command -v {{ python[0] | sh }} >/dev/null; then command=({{ python[0] | sh }}); fi
+{% endif %}
 {% endblock %}
 
 {% block run %}

@@ -261,3 +261,17 @@ def test_a_folder_that_cannot_be_written_only_means_that_each_job_does_its_own(f
     (script.parent / "begun").write_text("a file in its place")
     assert _run(script, "7", **_without_sleep(folder, "exit 99")).returncode == 0
     assert (folder / "calls").exists()
+
+
+@pytest.mark.parametrize("scheduler", ["slurm", "htcondor", "local"])
+def test_a_python_that_is_not_there_is_127_whatever_the_launcher_calls_it(
+    folder: Path, scheduler: str
+) -> None:
+    beside = folder / "beside"
+    beside.mkdir()
+    (beside / "mpiexec").write_text("#!/bin/sh\nexit 183\n")  # Open MPI's; MPICH says 255
+    (beside / "mpiexec").chmod(0o755)
+    words = {"launcher": "mpiexec", "resources": {"ranks": 2}, "options": {"python": "/nowhere/python"}}
+    script = _render(folder, scheduler, "exit 0", **words)
+    done = _run(script, "7", PATH=f"{beside}:{os.environ['PATH']}")
+    assert done.returncode == 127 and "/nowhere/python" in done.stderr

@@ -85,6 +85,8 @@ command=(
     --step scan --shard "$shard" --ranks 2 --attempt 3
     --begun "$begun"
 )
+# a launcher has codes of its own for a Python that is not there; without it that is 127
+if ! command -v python3 >/dev/null; then command=(python3); fi
 
 "${command[@]}" &
 child=$!

@@ -49,6 +49,8 @@ command=(
     /opt/hpcml/bin/python -m hpcml work /campaigns/toys
     --step scan --shard "$shard" --ranks 2 --attempt 1
 )
+# a launcher has codes of its own for a Python that is not there; without it that is 127
+if ! command -v /opt/hpcml/bin/python >/dev/null; then command=(/opt/hpcml/bin/python); fi
 
 "${command[@]}" &
 child=$!

@@ -77,6 +77,8 @@ command=(
     --step scan --shard "$shard" --ranks 2 --attempt 1
     --begun "$begun"
 )
+# a launcher has codes of its own for a Python that is not there; without it that is 127
+if ! command -v /opt/hpcml/bin/python >/dev/null; then command=(/opt/hpcml/bin/python); fi
 
 "${command[@]}" &
 child=$!
