@@ -25,6 +25,7 @@ from hpcml.store.parts import Identity, first_and_rows
 from hpcml.store.readahead import read_ahead
 from hpcml.store.schema import Field, Schema, TableSchema
 from hpcml.store.streams import Runs, windows
+from hpcml.store.writeback import WriteBack
 
 if TYPE_CHECKING:
     import h5py
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 20
 CHUNK = 1 << 19
-TELL = 16 << 20
+TELL = 16 << 20  # bytes between two words to whoever watches
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ class _Writer:
         if self.content.compression == "none":
             handle = os.open(path, os.O_WRONLY)
             try:
-                self._stream(None, places, handle, known)
+                with WriteBack(handle) as disk:
+                    self._stream(None, places, (handle, disk), known)
             finally:
                 os.close(handle)
         self.directory["about"] = {**self.content.about, "digests": self.digests}
@@ -168,9 +170,10 @@ class _Writer:
         self,
         file: h5py.File | None,
         places: list[tuple[TableSchema, Field, int]],
-        handle: int | None,
+        plain: tuple[int, WriteBack] | None,
         known: BlockHasher,
     ) -> None:
+        """All columns to their places: compressed through `file`, otherwise straight to the handle."""
         digests = {table.name: self._content_digest(table) for table, _, _ in places}
         for table, one, offset in places:
             content = xxhash.xxh3_128()
@@ -178,27 +181,23 @@ class _Writer:
             row = at = told = 0
             chunk = _chunk_rows(one) if file is not None else 1
             found = windows(self.sources.pool, self.runs[table.name], table.name, one, multiple=chunk)
-            sums = (content.update, known.update) if handle is not None else (content.update,)
+            sums = (content.update, known.update) if plain is not None else (content.update,)
             for window in read_ahead(_summed(found, sums)):
                 if file is not None:
                     block = np.frombuffer(window, one.dtype).reshape(-1, *one.shape)
                     file[f"{table.name}/{one.name}"][row : row + len(block)] = block
                     row += len(block)
-                elif handle is not None:
+                elif plain is not None:
+                    handle, disk = plain
                     _write_all(handle, window, offset + at)
+                    disk.wrote(offset + at, len(window))
                 at += len(window)
                 if at - told >= TELL:
-                    self._tell(handle, offset, told, at)
+                    self.progress(at - told)
                     told = at
-            self._tell(handle, offset, told, at)
+            self.progress(at - told)
             digests[table.name].column(content.digest())
         self.digests.update({name: digest.hexdigest() for name, digest in digests.items()})
-
-    def _tell(self, handle: int | None, offset: int, begin: int, end: int) -> None:
-        """Say how far it is; let the disk begin with what was written, so that fsync finds little to do."""
-        if handle is not None and end > begin:
-            os.posix_fadvise(handle, offset + begin, end - begin, os.POSIX_FADV_DONTNEED)
-        self.progress(end - begin)
 
     def _content_digest(self, table: TableSchema) -> ContentDigest:
         digest = ContentDigest(table, self.content.keys)

@@ -42,9 +42,9 @@ class Failed(RuntimeError):
 
 
 @contextmanager
-def scratch(name: str) -> Iterator[Path]:
-    """A folder on the disk of the temporary folder, removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix=f"hpcml-bench-{name}-"))
+def scratch(name: str, beside: Path | None = None) -> Iterator[Path]:
+    """A folder in `beside`, by default on the disk of the temporary folder, removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix=f"hpcml-bench-{name}-", dir=beside))
     try:
         yield folder
     finally:
@@ -104,14 +104,23 @@ def plan(folder: Path, workload: str, parameters: str) -> Path:
 
 
 def settle() -> None:
-    """Nothing of the run before is left to be written, and others are quiet if they ever are."""
+    """Nothing of the run before is left for the disk, and others are quiet if they ever are.
+
+    A file that was removed keeps the disk at work for seconds after `sync` (its blocks are discarded).
+    """
     os.sync()
     end = time.monotonic() + QUIET_LIMIT
     while time.monotonic() < end:
-        before = _busy_seconds()
-        time.sleep(0.5)
-        if _busy_seconds() - before < QUIET * 0.5:
+        busy, disk = _busy_seconds(), _disk_seconds()
+        time.sleep(1.0)
+        if _busy_seconds() - busy < QUIET and _disk_seconds() - disk < QUIET:
             break
+
+
+def _disk_seconds() -> float:
+    """Seconds that the disks of this machine have been at work since it started."""
+    lines = Path("/proc/diskstats").read_text(encoding="utf-8").splitlines()
+    return sum(int(line.split()[12]) for line in lines) / 1000
 
 
 def _busy_seconds() -> float:
