@@ -1,21 +1,23 @@
 """k-means over jet images, with integer weights for resampled events.
 
-What lives here: seeding, fitting (scikit-learn) and assigning jets to centres. What does not:
-which jets are trained on or counted (workload.py), the random streams (the caller passes one).
+What lives here: seeding, Lloyd's algorithm (scikit-learn) and assigning jets to centres. What does not:
+mini-batches (minibatch.py), which jets are trained on or counted (workload.py), the random streams (the
+caller passes one).
 
-Lloyd's algorithm takes weights as they are: same centres as on repeated rows, at a third less
-work. Mini-batches are drawn from rows repeated by weight, so that a batch is a sample of the
-resampled data. Seeding is k-means++ of our own: scikit-learn's converts all points to double
-precision for every candidate, which was two thirds of the time of a unit.
+Weights are taken as they are: the centres of repeated rows without repeating them. Seeding is k-means++
+of our own: scikit-learn's converts all points to double precision for every candidate, which was two
+thirds of the time of a unit.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
+
+from hpcml.workloads.jet_scanning.minibatch import fit_minibatch, nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,10 +27,10 @@ CHUNK = 4096
 
 
 class Fit(NamedTuple):
-    """model: a fitted scikit-learn estimator. iterations: steps until it stopped.
+    """centres: float32 (k, pixels). iterations: steps until it stopped.
     inertia: weighted mean over training jets of the squared distance to their centre."""
 
-    model: Any
+    centres: NDArray[np.float32]
     iterations: int
     inertia: float
 
@@ -50,31 +52,46 @@ def fit(
     iterations): scikit-learn's tolerance is relative to the unweighted variance, and would stop
     weighted and repeated rows at different steps. ValueError for fewer than `k` points.
     """
-    from sklearn.cluster import KMeans, MiniBatchKMeans
-
-    total = int(weights.sum(dtype=np.int64))
     if len(points) < k:
         raise ValueError(f"{len(points)} distinct training jets for {k} clusters: widen train_interval")
-    seed = int(rng.integers(2**32))
+    total = int(weights.sum(dtype=np.int64))
     if algorithm == "lloyd":
         start = seed_centres(points, weights, k=k, rng=rng) if centres is None else centres
-        model = KMeans(k, init=start, n_init=1, max_iter=300, tol=0.0, algorithm="lloyd", random_state=seed)
-        model.fit(points, sample_weight=weights.astype(points.dtype))
+        found, iterations = _lloyd(points, weights, start)
     else:
-        repeated = np.repeat(points, weights, axis=0)
         if centres is None:
-            sample = repeated
-            if total > 3 * batch_size:
-                sample = repeated[np.sort(rng.integers(0, total, 3 * batch_size))]
-            start = seed_centres(sample, np.ones(len(sample), np.uint16), k=k, rng=rng)
+            start = _seed_from_sample(points, weights, k=k, size=3 * batch_size, rng=rng)
         else:
             start = centres
-        model = MiniBatchKMeans(
-            k, init=start, n_init=1, batch_size=batch_size, compute_labels=False, random_state=seed
-        )
-        model.fit(repeated)
-    labels = assign(model, points)
-    return Fit(model, int(model.n_iter_), _squared_distances(points, weights, model, labels) / total)
+        found, iterations = fit_minibatch(points, weights, start, batch_size=batch_size, rng=rng)
+    return Fit(found, iterations, _squared_distances(points, weights, found) / total)
+
+
+def _lloyd(
+    points: NDArray[np.float32], weights: NDArray[np.integer], start: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], int]:
+    from sklearn.cluster import KMeans
+
+    model = KMeans(len(start), init=start, n_init=1, max_iter=300, tol=0.0, algorithm="lloyd")
+    model.fit(points, sample_weight=weights.astype(points.dtype))
+    return model.cluster_centers_.astype(np.float32), int(model.n_iter_)
+
+
+def _seed_from_sample(
+    points: NDArray[np.float32],
+    weights: NDArray[np.integer],
+    *,
+    k: int,
+    size: int,
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """k-means++ on `size` jets drawn by weight, or on all where there are fewer."""
+    cumulative = np.cumsum(weights, dtype=np.int64)
+    if cumulative[-1] <= size:
+        return seed_centres(points, weights, k=k, rng=rng)
+    drawn = np.searchsorted(cumulative, rng.integers(0, cumulative[-1], size), side="right")
+    rows, times = np.unique(drawn, return_counts=True)
+    return seed_centres(points[rows], times, k=k, rng=rng)
 
 
 def seed_centres(
@@ -104,16 +121,18 @@ def seed_centres(
     return points[chosen]
 
 
-def assign(model: Any, points: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Nearest centre of each of `points` (n, pixels): uint16 (n,)."""
-    if len(points) == 0:
-        return np.zeros(0, np.uint16)
-    labels: NDArray[np.uint16] = model.predict(points).astype(np.uint16)
+def assign(centres: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Nearest of `centres` (k, pixels) for each of `points` (n, pixels): uint16 (n,)."""
+    labels = np.zeros(len(points), np.uint16)
+    for part in _chunks(len(points)):
+        labels[part] = nearest(points[part], centres)[0]
     return labels
 
 
-def assign_rows(model: Any, images: NDArray[np.float32], *, rows: NDArray[np.int64]) -> NDArray[np.uint16]:
-    """Clusters of the jets of some events of a memory-mapped `images` (events, jets, h, w).
+def assign_rows(
+    centres: NDArray[np.float32], images: NDArray[np.float32], *, rows: NDArray[np.int64]
+) -> NDArray[np.uint16]:
+    """Clusters of the jets of some events of a memory-mapped `images` (events, jets, ...).
 
     Reads chunks of 4096 events: the whole sample may exceed the memory. Returns uint16
     (len(rows), jets). `rows` ascending reads the file forwards.
@@ -122,20 +141,20 @@ def assign_rows(model: Any, images: NDArray[np.float32], *, rows: NDArray[np.int
     labels = np.zeros((len(rows), jets), np.uint16)
     for part in _chunks(len(rows)):
         chosen = images[rows[part]]
-        labels[part] = assign(model, chosen.reshape(chosen.shape[0] * jets, -1)).reshape(-1, jets)
+        labels[part] = assign(centres, chosen.reshape(chosen.shape[0] * jets, -1)).reshape(-1, jets)
     return labels
 
 
 def _squared_distances(
-    points: NDArray[np.float32], weights: NDArray[np.integer], model: Any, labels: NDArray[np.uint16]
+    points: NDArray[np.float32], weights: NDArray[np.integer], centres: NDArray[np.float32]
 ) -> float:
-    """Weighted sum of squared distances. scikit-learn's own is added up in the order in which
-    threads finish; this one has a fixed order."""
-    centres = model.cluster_centers_
+    """Weighted sum of squared distances to the nearest centre."""
     total = 0.0
     for part in _chunks(len(points)):
-        difference = points[part] - centres[labels[part]]
-        total += float(((difference * difference).sum(axis=1).astype(np.float64) * weights[part]).sum())
+        chosen = points[part]
+        norms = np.einsum("ij,ij->i", chosen, chosen)
+        distance = np.maximum(norms + nearest(chosen, centres)[1], 0.0)
+        total += float((distance.astype(np.float64) * weights[part]).sum())
     return total
 
 

@@ -148,7 +148,7 @@ class ClusterScan(Workload):
     """
 
     name = "jets.scan"
-    version = 1
+    version = 2
     Parameters = ScanParameters
     listing = frozenset({"resamplings", "initialisations", "include_original"})
     inputs = (InputSpec("images", "a step `jets.images` or `jets.synthetic`"),)
@@ -211,7 +211,7 @@ class ClusterScan(Workload):
 
         def counted(members: NDArray[np.int64]) -> NDArray[np.uint32]:
             rows = members[(weights[members] > 0) & (shared.cells[members] >= 0)]
-            labels = kmeans.assign_rows(fit.model, shared.images, rows=rows)
+            labels = kmeans.assign_rows(fit.centres, shared.images, rows=rows)
             return counting.window_counts(
                 labels, shared.cells[rows], weights=weights[rows], windows=shared.windows, k=p.k
             )

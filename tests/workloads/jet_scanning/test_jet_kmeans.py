@@ -26,9 +26,9 @@ def test_weighted_lloyd_equals_repeated_rows(jets):
     weighted = fit(jets[kept], weights[kept], centres=centres)
     rows = np.repeat(jets, weights, axis=0)
     repeated = fit(rows, np.ones(len(rows), np.uint16), centres=centres)
-    difference = np.abs(weighted.model.cluster_centers_ - repeated.model.cluster_centers_).max()
+    difference = np.abs(weighted.centres - repeated.centres).max()
     assert difference < 1e-6
-    assert np.array_equal(kmeans.assign(weighted.model, jets), kmeans.assign(repeated.model, jets))
+    assert np.array_equal(kmeans.assign(weighted.centres, jets), kmeans.assign(repeated.centres, jets))
     assert weighted.inertia == pytest.approx(repeated.inertia, rel=1e-6)
 
 
@@ -36,16 +36,16 @@ def test_weighted_lloyd_equals_repeated_rows(jets):
 def test_equal_seeds_give_equal_centres(jets, algorithm):
     weights = np.ones(500, np.uint16)
     first, again, other = (fit(jets[:500], weights, algorithm=algorithm, seed=s) for s in (3, 3, 4))
-    assert np.array_equal(first.model.cluster_centers_, again.model.cluster_centers_)
+    assert np.array_equal(first.centres, again.centres)
     assert first.inertia == again.inertia
-    assert not np.array_equal(first.model.cluster_centers_, other.model.cluster_centers_)
+    assert not np.array_equal(first.centres, other.centres)
 
 
 def test_inertia_is_the_mean_squared_distance(jets):
     weights = np.arange(400, dtype=np.uint16) % 3 + 1
     found = fit(jets[:400], weights)
-    labels = kmeans.assign(found.model, jets[:400])
-    squared = ((jets[:400].astype(float) - found.model.cluster_centers_[labels]) ** 2).sum(axis=1)
+    labels = kmeans.assign(found.centres, jets[:400])
+    squared = ((jets[:400].astype(float) - found.centres[labels]) ** 2).sum(axis=1)
     assert found.inertia == pytest.approx(np.average(squared, weights=weights), rel=1e-5)
 
 
@@ -53,9 +53,9 @@ def test_rows_of_a_mapped_sample(jets):
     images = jets.reshape(-1, 2, 40, 40)
     found = fit(jets[:400], np.ones(400, np.uint16))
     rows = np.array([0, 5, 700])
-    labels = kmeans.assign_rows(found.model, images, rows=rows)
-    assert np.array_equal(labels, kmeans.assign(found.model, jets).reshape(-1, 2)[rows])
-    assert kmeans.assign_rows(found.model, images, rows=rows[:0]).shape == (0, 2)
+    labels = kmeans.assign_rows(found.centres, images, rows=rows)
+    assert np.array_equal(labels, kmeans.assign(found.centres, jets).reshape(-1, 2)[rows])
+    assert kmeans.assign_rows(found.centres, images, rows=rows[:0]).shape == (0, 2)
 
 
 def test_too_few_training_jets_are_refused(jets):

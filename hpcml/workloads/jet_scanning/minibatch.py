@@ -1,0 +1,113 @@
+"""Mini-batch k-means on weighted rows: a batch is a sample of the resampled data, nothing is repeated.
+
+What lives here: Sculley's algorithm (WWW 2010) with the rules by which scikit-learn stops it and
+re-assigns centres that found nothing. What does not: seeding and Lloyd's algorithm (kmeans.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+EPOCHS = 100
+PATIENCE = 10  # steps without a lower smoothed inertia after which it stops
+REASSIGNED = 0.01  # centres with less than this share of the largest count start anew ...
+MOST_REASSIGNED = 0.5  # ... at most this share of a batch at once
+
+
+class Centres(NamedTuple):
+    """centres: float32 (k, pixels). iterations: batches that were used."""
+
+    centres: NDArray[np.float32]
+    iterations: int
+
+
+def nearest(
+    points: NDArray[np.float32], centres: NDArray[np.float32]
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Nearest centre of each of `points` (n, pixels) and its squared distance less |point|^2, both (n,)."""
+    distance = points @ (-2.0 * centres.T)
+    distance += np.einsum("ij,ij->i", centres, centres)
+    label = distance.argmin(axis=1)
+    return label, distance[np.arange(len(points)), label]
+
+
+def fit_minibatch(
+    points: NDArray[np.float32],
+    weights: NDArray[np.integer],
+    start: NDArray[np.float32],
+    *,
+    batch_size: int,
+    rng: np.random.Generator,
+) -> Centres:
+    """Move the centres `start` (k, pixels) over random batches of `points` (n, pixels).
+
+    A row is drawn with probability proportional to its integer weight > 0 (n,). Each centre is the mean
+    of all jets that any batch gave to it.
+    """
+    cumulative = np.cumsum(weights, dtype=np.int64)
+    total = int(cumulative[-1])
+    size = min(batch_size, total)
+    norms = np.einsum("ij,ij->i", points, points)
+    centres, k = start.astype(np.float32, copy=True), len(start)
+    counts = np.zeros(k)
+    smoothed = best = np.inf
+    since = since_reassigned = 0
+    decay = min(2.0 * size / (total + 1), 1.0)
+    steps = max(1, EPOCHS * total // size)
+    for step in range(steps):
+        rows = np.searchsorted(cumulative, rng.integers(0, total, size), side="right")
+        batch = points[rows]
+        label, partial = nearest(batch, centres)
+        inertia = float((partial + norms[rows]).sum(dtype=np.float64)) / size
+        _move(centres, counts, batch, label)
+        since_reassigned += size
+        if (counts == 0).any() or since_reassigned >= 10 * k:
+            since_reassigned = 0
+            _reassign(centres, counts, batch, rng)
+        if step == 0:  # the inertia of the seeding is no guide
+            continue
+        smoothed = inertia if np.isinf(smoothed) else smoothed * (1 - decay) + inertia * decay
+        since = 0 if smoothed < best else since + 1
+        best = min(best, smoothed)
+        if since >= PATIENCE:
+            return Centres(centres, step + 1)
+    return Centres(centres, steps)
+
+
+def _move(
+    centres: NDArray[np.float32],
+    counts: NDArray[np.float64],
+    batch: NDArray[np.float32],
+    label: NDArray[np.intp],
+) -> None:
+    """Bring each centre to the mean of all that it was given so far, this batch included."""
+    member = np.zeros((len(centres), len(batch)), np.float32)
+    member[label, np.arange(len(batch))] = 1.0
+    added = np.bincount(label, minlength=len(centres))
+    sums = member @ batch
+    found = added > 0
+    before = counts[found, None]
+    counts += added
+    centres[found] = ((centres[found] * before + sums[found]) / counts[found, None]).astype(np.float32)
+
+
+def _reassign(
+    centres: NDArray[np.float32],
+    counts: NDArray[np.float64],
+    batch: NDArray[np.float32],
+    rng: np.random.Generator,
+) -> None:
+    """Put centres that hardly any jet chose onto random jets of the batch."""
+    poor = np.flatnonzero(counts < REASSIGNED * counts.max())
+    most = int(MOST_REASSIGNED * len(batch))
+    if poor.size > most:
+        poor = poor[np.argsort(counts[poor], kind="stable")[:most]]
+    if poor.size:
+        centres[poor] = batch[rng.choice(len(batch), poor.size, replace=False)]
+        rest = np.delete(counts, poor)
+        counts[poor] = rest.min() if rest.size else 0.0
