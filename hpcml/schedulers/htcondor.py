@@ -280,6 +280,8 @@ class HTCondor(Scheduler):
         if mail:
             lines["notify_user"] = str(condor(mail))
         kept = {key: value for key, value in site.directives.items() if not _COMPUTE_ONLY.fullmatch(key)}
+        # a site that forbids a line forbids it in every job
+        kept |= {key: None for key, value in site.directives.items() if value is None}
         return layered(layered(lines, kept), merge_directives(options))
 
     def _dagman(self, batch: Batch) -> dict[str, Any]:
