@@ -246,7 +246,7 @@ def _run_here(opened: OpenCampaign, ranks: int | None, shards: int | None, allow
 @click.option("--allow-missing", is_flag=True, help="Merge without units that failed; the table lists them.")
 @click.option("--retry-failed", is_flag=True, help="Forget earlier failures: units get max_attempts anew.")
 @click.option("--here", is_flag=True, help="On this machine, even if the campaign was planned for a cluster.")
-@click.option("--automatic", is_flag=True, hidden=True)  # said by merge jobs: only what can be cured
+@click.option("--automatic", type=int, hidden=True)  # by the merge of that attempt: what can be cured
 @DRY_RUN
 def resume(
     directory: Path,
@@ -256,9 +256,9 @@ def resume(
     allow_missing: bool,
     retry_failed: bool,
     here: bool,
-    automatic: bool,
+    automatic: int | None,
     dry_run: bool,
-) -> None:
+) -> int:
     """Compute what is missing, then merge; on a cluster, submit what is missing."""
     opened = open_campaign(directory)
     on_cluster = opened.campaign.site.scheduler != "local" and not here
@@ -270,9 +270,9 @@ def resume(
         for step in chosen_steps(opened, step_name):
             Journal(opened.layout.journal).write("failures-forgiven", step=step.name)
     if on_cluster:
-        resume_there(opened, shards, dry_run, automatic)
-        return
+        return resume_there(opened, shards, dry_run, automatic)
     _run_here(opened, ranks, shards, allow_missing)
+    return 0
 
 
 @cli.command()

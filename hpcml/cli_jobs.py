@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hpcml.errors import SchedulerError
+from hpcml.errors import EXIT_INTERRUPTED, SchedulerError
 
 if TYPE_CHECKING:
     from hpcml.inputfile import HashMode
@@ -98,17 +98,21 @@ def submit(
         click.echo(line)
 
 
-def resume_there(opened: OpenCampaign, shards: int | None, dry_run: bool, automatic: bool) -> None:
-    """`hpcml resume` of a campaign that was planned for a cluster."""
+def resume_there(opened: OpenCampaign, shards: int | None, dry_run: bool, automatic: int | None) -> int:
+    """`hpcml resume` of a campaign that was planned for a cluster.
+
+    automatic: the attempt whose merge job says it. It hears 85 when a later attempt goes on.
+    """
     from hpcml.commands.resume import resume
     from hpcml.display import sent_lines
 
-    resumed = resume(opened, shards=shards or 0, dry_run=dry_run, automatic=automatic)
+    resumed = resume(opened, shards=shards or 0, dry_run=dry_run, automatic=automatic is not None)
     for line in resumed.words:
         click.echo(line)
     if resumed.sent is not None:
         for line in sent_lines(resumed.sent, dry_run):
             click.echo(line)
+    return EXIT_INTERRUPTED if automatic is not None and resumed.attempt > automatic else 0
 
 
 @click.command()

@@ -32,10 +32,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Resumed:
-    """What a resume did. sent is None when there was nothing to submit; `words` say why and what."""
+    """What a resume did. sent is None when there was nothing to submit; `words` say why and what.
+
+    attempt: the newest that was submitted, this one included; its merge tells how the campaign ended.
+    """
 
     sent: Sent | None = None
     words: list[str] = field(default_factory=list)
+    attempt: int = 0
 
 
 def resume(
@@ -62,7 +66,9 @@ def resume(
         dags = [ref for sub, ref, record in jobs.whole if sub.kind == "dag" and record.state.is_live]
         if dags:
             return Resumed(words=[_left_to_dag(opened, dags[0], jobs)])
-        return _resume(opened, jobs, shards, dry_run, automatic)
+        resumed = _resume(opened, jobs, shards, dry_run, automatic)
+        resumed.attempt = max(resumed.attempt, *jobs.attempts)
+        return resumed
 
 
 def _resume(opened: OpenCampaign, jobs: Jobs, shards: int, dry_run: bool, automatic: bool) -> Resumed:
@@ -117,7 +123,7 @@ def _resume(opened: OpenCampaign, jobs: Jobs, shards: int, dry_run: bool, automa
         opened, campaign, asked, dry_run=dry_run, attempt=attempt, exclude=asked_for.exclude, after=live,
         waiting=waiting,
     )  # fmt: skip
-    return Resumed(sent, [*words, *asked_for.words])
+    return Resumed(sent, [*words, *asked_for.words], attempt)
 
 
 def _left_to_dag(opened: OpenCampaign, dag: JobRef, jobs: Jobs) -> str:

@@ -279,9 +279,12 @@ class HTCondor(Scheduler):
         lines["notification"] = ("Complete" if step.last else "Error") if mail else "Never"
         if mail:
             lines["notify_user"] = str(condor(mail))
-        kept = {key: value for key, value in site.directives.items() if not _COMPUTE_ONLY.fullmatch(key)}
         # a site that forbids a line forbids it in every job
-        kept |= {key: None for key, value in site.directives.items() if value is None}
+        kept = {
+            key: value
+            for key, value in site.directives.items()
+            if value is None or not _COMPUTE_ONLY.fullmatch(key)
+        }
         return layered(layered(lines, kept), merge_directives(options))
 
     def _dagman(self, batch: Batch) -> dict[str, Any]:

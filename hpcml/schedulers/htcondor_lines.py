@@ -19,7 +19,19 @@ from hpcml.templating import classad, condor
 Lines = dict[str, str | int | bool | None]
 
 _STARTS_FOR_MEMORY = 4
-_OURS = ("arguments", "checkpoint_exit_code", "error", "executable", "log", "output", "queue")
+# by these hpcml starts, finds and restarts its jobs; lower case, as condor_submit takes them in any
+_OURS = (
+    "arguments",
+    "checkpoint_exit_code",
+    "container_image",
+    "error",
+    "executable",
+    "initialdir",
+    "log",
+    "my.hpcmltag",
+    "output",
+    "queue",
+)
 
 
 def common_lines(batch: Batch, request: Request, options: Mapping[str, Any]) -> Lines:
@@ -88,5 +100,5 @@ def flavour_lines(request: Request, options: Mapping[str, Any]) -> Lines:
 def layered(lines: Lines, site: Mapping[str, str | int | bool | None]) -> Lines:
     for key in site:
         if key.lower() in _OURS:
-            raise UsageError(f"a site cannot set the submit command {key!r}", "hpcml finds its jobs by it")
+            raise UsageError(f"a site cannot set the submit command {key!r}", "hpcml writes it itself")
     return {key: value for key, value in {**lines, **site}.items() if value is not None}

@@ -226,9 +226,12 @@ class Slurm(Scheduler):
         if step.last and batch.campaign.notify.get("mail"):
             lines["mail-type"] = "END,FAIL"
             lines["mail-user"] = str(batch.campaign.notify["mail"])
-        kept = {key: value for key, value in site.directives.items() if not _COMPUTE_ONLY.fullmatch(key)}
         # a site that forbids a line forbids it in every job
-        kept |= {key: None for key, value in site.directives.items() if value is None}
+        kept = {
+            key: value
+            for key, value in site.directives.items()
+            if value is None or not _COMPUTE_ONLY.fullmatch(key)
+        }
         return _layered(_layered(lines, kept), merge_directives(options))
 
 

@@ -22,21 +22,25 @@ code=$?
 {% if automatic %}
 # what another try can cure (time, memory, a lost node, preemption) is tried again, a few times
 if [ "$code" = 3 ]; then
-    {{ python | sh_words }} -m hpcml resume {{ root | sh }} --automatic
+    {{ python | sh_words }} -m hpcml resume {{ root | sh }} --automatic {{ attempt | number }}
+    goes_on=$?  # 85: a later attempt is under way
 fi
 {% endif %}
 {% endblock %}
 {% block notify %}
 {% if notify %}
-{% if last %}
-# the campaign has ended: one message
-{% else %}
+{% if not last %}
 # HTCondor starts nothing after a merge that fails: the campaign ends here
 if [ "$code" != 0 ]; then
+{% elif automatic %}
+# the campaign has ended: one message. Not while a later attempt is under way, whose last merge tells
+if [ "${goes_on:-0}" != 85 ]; then
+{% else %}
+# the campaign has ended: one message
 {% endif %}
 HPCML_CAMPAIGN={{ campaign | sh }} HPCML_DIR={{ root | sh }} HPCML_EXIT_CODE=$code \
     /bin/sh -c {{ notify | sh }} || printf 'hpcml: the notify command failed\n'
-{% if not last %}
+{% if automatic or not last %}
 fi
 {% endif %}
 {% endif %}

@@ -7,19 +7,37 @@ what `git diff tests/golden` says.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hpcml.commands.render import lay_out, read_submissions, render, rendered
+from hpcml.errors import UsageError
 from hpcml.schedulers.base import scheduler
 from hpcml.schedulers.shell import run
 
 from .cases import CASES, ROOT, Case
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
+# by `is it SLURM`; docs/sites.md lists them
+NEEDED = {
+    True: {"array", "error", "output"},
+    False: {
+        "My.HpcmlTag",
+        "arguments",
+        "checkpoint_exit_code",
+        "container_image",
+        "error",
+        "executable",
+        "initialdir",
+        "log",
+        "output",
+    },
+}
 each_case = pytest.mark.parametrize("name", CASES)
 
 
@@ -49,6 +67,38 @@ def test_files_are_as_they_were(name: str) -> None:
     assert sorted(now) == sorted(before)
     for path, text in now.items():
         assert text == before[path], f"{name}/{path} changed"
+
+
+def _lines(text: str, pattern: str) -> set[str]:
+    return set(re.findall(pattern, text, re.MULTILINE))
+
+
+@each_case
+def test_a_site_can_take_every_line_away(name: str, tmp_path: Path) -> None:
+    """Each directive by itself, set to null; or the site is told that hpcml needs that line."""
+    case = CASES[name]
+    slurm = name.startswith("slurm")
+    ending, pattern = ("*.sbatch", r"^#SBATCH --([\w-]+)") if slurm else ("*.sub", r"^([+\w.]+) = ")
+    golden = [path.read_text() for path in (GOLDEN / name).rglob(ending)]
+    refused = set()
+    keys = set[str]().union(*(_lines(text, pattern) for text in golden))
+    for key in sorted(keys):
+        site = case.campaign.site
+        # what a site asks for its merges comes on top, and is the site's own to leave out
+        options = {name: value for name, value in site.options.items() if name != "merge"}
+        changed = replace(site, options=options, directives={**site.directives, key: None})
+        batch = lay_out(
+            ROOT, replace(case.campaign, site=changed), attempt=case.attempt, shards=case.shards,
+            out=ROOT / "submit", exclude=case.exclude,
+        )  # fmt: skip
+        try:
+            now = [text for file, text in rendered(batch) if file.path.endswith(ending[1:])]
+        except UsageError as error:
+            assert key in error.message
+            refused.add(key)
+        else:
+            assert all(key not in _lines(text, pattern) for text in now), f"{key} cannot be taken away"
+    assert refused == NEEDED[slurm] & keys
 
 
 @each_case
@@ -83,12 +133,14 @@ def test_real_slurm_accepts_it(name: str, tmp_path: Path, real_slurm: None) -> N
 
 @pytest.mark.parametrize("name", [name for name in CASES if name.startswith("htcondor")])
 def test_real_htcondor_accepts_it(name: str, tmp_path: Path, real_htcondor: None) -> None:
+    bindings = pytest.importorskip("htcondor2", reason="NOT TESTED: the package htcondor is not installed")
     out, paths = _lay_out(CASES[name], tmp_path)
     condor = scheduler("htcondor")
     for path in paths:
         if path.suffix == ".sub":
             reply = run(condor.test_command(path))
             assert reply.code == 0, f"{path}: {reply.stderr}"
+            assert bindings.Submit(path.read_text()).get("executable"), path
             assert "SuccessCheckpointExitCode=85" in reply.stdout or path.name == "merge.sub"
     dag = out / "campaign.dag"
     # -no_submit writes DAGMan's own submit file after having read the DAG's first lines

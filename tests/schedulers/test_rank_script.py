@@ -203,8 +203,10 @@ def test_the_local_script_does_all_in_order(folder: Path) -> None:
     assert [call.split()[2] for call in calls] == ["work", "merge"]
 
 
-def test_the_message_at_the_end_knows_the_exit_code(folder: Path) -> None:
-    (folder / "behaviour").write_text("exit 3")
+@pytest.mark.parametrize(("resume", "told"), [(0, ["toys 3"]), (4, ["toys 3"]), (85, [])])
+def test_the_message_at_the_end_knows_the_exit_code(folder: Path, resume: int, told: list[str]) -> None:
+    """And waits while a later attempt is under way (85), whose merge tells."""
+    (folder / "behaviour").write_text(f'[ "$3" = resume ] && exit {resume}; exit 3')
     step = StepPlan("scan", "toys.scan", 1)
     site = Site("x", "slurm", options={"python": str(folder.parent / "python")})
     notify = {"command": 'printf "%s %s" "$HPCML_CAMPAIGN" "$HPCML_EXIT_CODE" >"$HPCML_DIR/told"'}
@@ -212,7 +214,8 @@ def test_the_message_at_the_end_knows_the_exit_code(folder: Path) -> None:
     out = folder / "submit" / "attempt-0001"
     render(folder, campaign, attempt=1, shards={"scan": []}, out=out)
     assert subprocess.run(["bash", str(out / "scan" / "merge.sh")], stdout=subprocess.DEVNULL).returncode == 3
-    assert (folder / "told").read_text() == "toys 3"
+    assert [path.read_text() for path in folder.glob("told")] == told
+    assert (folder / "calls").read_text().splitlines()[-1].endswith(" --automatic 1")
 
 
 @pytest.mark.parametrize("scheduler", ["slurm", "htcondor"])

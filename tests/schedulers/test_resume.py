@@ -85,11 +85,13 @@ def test_memory_grows_to_the_ceiling_and_the_job_file_has_the_last_word(campaign
     assert "4 shard(s) ended by memory" in campaign.send("resume").stdout
     assert "--mem-per-cpu=868M" in campaign.script() and "--exclude" not in campaign.script()
     campaign.ended(killed, killed, killed, killed, printed=OVER)
-    campaign.send("resume", "--automatic")
+    assert campaign.send("resume", "--automatic", "2").code == 85, "a later attempt goes on"
     assert "--mem-per-cpu=954M" in campaign.script()
     campaign.ended(killed, killed, killed, killed, printed=OVER)
-    stopped = campaign.hpcml("resume", campaign.root, "--automatic").stdout
-    assert "no more than 1 GB a shard" in stopped and "not tried again by itself" in stopped
+    stopped = campaign.hpcml("resume", campaign.root, "--automatic", "3")
+    assert "no more than 1 GB a shard" in stopped.stdout and "not tried again by itself" in stopped.stdout
+    assert stopped.code == 0, "the merge of the newest attempt tells how it ended"
+    assert campaign.hpcml("resume", campaign.root, "--automatic", "2").code == 85, "that of an older does not"
     campaign.plan(memory="700MB")
     campaign.fakes.answer("sbatch", out="99\n")
     assert "ended by memory: what the job file says since" in campaign.hpcml("resume", campaign.root).stdout
@@ -101,7 +103,7 @@ def test_a_bad_node_is_avoided_until_failures_are_forgiven(campaign: Campaign) -
     campaign.send("submit")
     lost = "FAILED|32512|n2|NonZeroExitCode"
     campaign.ended(lost, lost, lost, lost, printed="hpcml: step toy shard 0 ends with exit code 127, x\n")
-    assert "keeps away from n2" in campaign.send("resume", "--automatic").stdout
+    assert "keeps away from n2" in campaign.send("resume", "--automatic", "1").stdout
     assert "--exclude=n2\n" in campaign.script() and "--exclude=n2\n" in campaign.script("merge")
     timeout = "TIMEOUT|0|n1|TimeLimit"
     campaign.ended(timeout, timeout, timeout, timeout)
@@ -118,7 +120,7 @@ def test_a_python_that_no_node_has_is_not_tried_again(campaign: Campaign) -> Non
     tasks = [f"FAILED|32512|{node}|NonZeroExitCode" for node in ("n1", "n2", "n3", "n3")]
     campaign.ended(*tasks, printed="hpcml: step toy shard 0 ends with exit code 127, x\n")
     assert "on every node that was tried: n1, n2, n3." in campaign.hpcml("explain", campaign.root).stdout
-    ended = campaign.send("resume", "--automatic")
+    ended = campaign.send("resume", "--automatic", "1")
     assert "ended by code" in ended.stdout and "not tried again by itself" in ended.stdout
     campaign.send("resume")
     assert "--exclude" not in campaign.script()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from hpcml.workloads.jet_scanning.minibatch import fit_minibatch, nearest
+from hpcml.workloads.jet_scanning.minibatch import Centres, fit_minibatch, nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,14 +67,13 @@ def fit(
     return Fit(found, iterations, _squared_distances(points, weights, found) / total)
 
 
-def _lloyd(
-    points: NDArray[np.float32], weights: NDArray[np.integer], start: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], int]:
+def _lloyd(points: NDArray[np.float32], weights: NDArray[np.integer], start: NDArray[np.float32]) -> Centres:
     from sklearn.cluster import KMeans
 
-    model = KMeans(len(start), init=start, n_init=1, max_iter=300, tol=0.0, algorithm="lloyd")
+    # nothing is drawn when the centres are given; without a seed NumPy's global one would be asked
+    model = KMeans(len(start), init=start, n_init=1, max_iter=300, tol=0.0, algorithm="lloyd", random_state=0)
     model.fit(points, sample_weight=weights.astype(points.dtype))
-    return model.cluster_centers_.astype(np.float32), int(model.n_iter_)
+    return Centres(model.cluster_centers_.astype(np.float32), int(model.n_iter_))
 
 
 def _seed_from_sample(
@@ -148,7 +147,7 @@ def assign_rows(
 def _squared_distances(
     points: NDArray[np.float32], weights: NDArray[np.integer], centres: NDArray[np.float32]
 ) -> float:
-    """Weighted sum of squared distances to the nearest centre."""
+    """Weighted sum of squared distances to the nearest centre, added up in a fixed order."""
     total = 0.0
     for part in _chunks(len(points)):
         chosen = points[part]

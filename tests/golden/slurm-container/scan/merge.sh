@@ -25,6 +25,7 @@ apptainer exec --bind '/campaigns/toys,/data/a b' '/images/toys 1.sif' python3 -
 code=$?
 # what another try can cure (time, memory, a lost node, preemption) is tried again, a few times
 if [ "$code" = 3 ]; then
-    apptainer exec --bind '/campaigns/toys,/data/a b' '/images/toys 1.sif' python3 -m hpcml resume /campaigns/toys --automatic
+    apptainer exec --bind '/campaigns/toys,/data/a b' '/images/toys 1.sif' python3 -m hpcml resume /campaigns/toys --automatic 1
+    goes_on=$?  # 85: a later attempt is under way
 fi
 exit "$code"

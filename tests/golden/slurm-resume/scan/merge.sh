@@ -25,6 +25,7 @@ export HOME="${HOME:-${TMPDIR:-/tmp}}"
 code=$?
 # what another try can cure (time, memory, a lost node, preemption) is tried again, a few times
 if [ "$code" = 3 ]; then
-    /opt/hpcml/bin/python -m hpcml resume /campaigns/toys --automatic
+    /opt/hpcml/bin/python -m hpcml resume /campaigns/toys --automatic 2
+    goes_on=$?  # 85: a later attempt is under way
 fi
 exit "$code"

@@ -31,6 +31,7 @@ export TOY_TEXT='it'"'"'s $HOME 100%'
 code=$?
 # what another try can cure (time, memory, a lost node, preemption) is tried again, a few times
 if [ "$code" = 3 ]; then
-    /opt/hpcml/bin/python -m hpcml resume /campaigns/toys --automatic
+    /opt/hpcml/bin/python -m hpcml resume /campaigns/toys --automatic 1
+    goes_on=$?  # 85: a later attempt is under way
 fi
 exit "$code"
