@@ -70,8 +70,8 @@ def status(campaign: str | Path) -> CampaignStatus:
 
 
 def units(campaign: str | Path, step: str) -> pd.DataFrame:
-    """The units of a step in the order of the result: key, state, attempts, error and payload."""
+    """The units of a step in the order of the result: columns step, unit (its key), number, state, attempts,
+    error, and payload.NAME for each of their payload."""
     import pandas as pd
 
-    rows = list_units(OpenCampaign(Path(campaign)).step(step))
-    return pd.DataFrame([{**row, **row.pop("payload")} for row in rows])
+    return pd.json_normalize(list_units(OpenCampaign(Path(campaign)).step(step)))
