@@ -75,7 +75,7 @@ def test_slurm_wall_time_too_short_requeues_until_done(slurm: Field, wait_until:
     wait_until(slurm.complete, 240)
     assert slurm.digests() == slurm.reference()
     assert slurm.computed_twice() == 0
-    assert "requeued" in slurm.ok("logs", slurm.root, "--step", "first", "--lines", "200")
+    assert "asks to be requeued" in slurm.ok("logs", slurm.root, "--step", "first", "--lines", "200")
 
 
 def test_slurm_kill_of_a_slurmd_is_survived(slurm: Field, wait_until: Wait) -> None:

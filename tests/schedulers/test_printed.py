@@ -51,7 +51,13 @@ def test_without_a_word_of_ours_the_last_error_counts(line: str) -> None:
 
 def test_only_the_last_start_counts() -> None:
     found = _read(
-        START.format(0), ABORTED, END.format(85), "hpcml: requeued", START.format(1), "units: 12", "error: x"
+        START.format(0),
+        ABORTED,
+        END.format(85),
+        "hpcml: asks to be requeued",
+        START.format(1),
+        "units: 12",
+        "error: x",
     )
     assert found == Printed(error="error: x")
 

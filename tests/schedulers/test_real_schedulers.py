@@ -111,7 +111,7 @@ def test_slurm_requeues_and_chains(tmp_path: Path, real_slurm: None, wait_until:
     log = attempt.out / "scan" / "logs" / attempt.who.log_name(JobRef(attempt.jobs["scan-array"], 2))
     text = log.read_text()
     # --open-mode=append: both runs are there, and each task requeued itself once, no sibling
-    assert "restart 0" in text and "restart 1" in text and text.count("hpcml: requeued") == 1
+    assert "restart 0" in text and "restart 1" in text and text.count("hpcml: asks to be requeued") == 1
     records = job_records(attempt.who, attempt.refs(), since=attempt.since)
     restarts = [records[JobRef(attempt.jobs["scan-array"], index)].restarts for index in range(4)]
     assert restarts == [1, 1, 1, 1]

@@ -88,10 +88,11 @@ if [ "$code" = 85 ] && [ -n "${SLURM_ARRAY_TASK_ID:-}" ]; then
     task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
     if [ "$restarts" -ge 20 ]; then
         printf 'hpcml: restarted %s times already (max_restarts), not again by itself\n' "$restarts"
-    elif command -v scontrol >/dev/null && timeout 60 scontrol requeue "$task"; then
-        printf 'hpcml: requeued\n'
     else
-        printf 'hpcml: could not requeue from here; `hpcml resume` will\n'
+        # said before it is done: SLURM ends this script while scontrol is still answering
+        printf 'hpcml: asks to be requeued\n'
+        command -v scontrol >/dev/null && timeout 60 scontrol requeue "$task" ||
+            printf 'hpcml: could not requeue from here; `hpcml resume` will\n'
     fi
 fi
 exit "$code"
