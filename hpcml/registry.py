@@ -17,9 +17,16 @@ from hpcml.errors import HpcmlError, UsageError, nearest
 from hpcml.workload import Workload
 
 BUILTIN: dict[str, str] = {
-    "jets.synthetic": "hpcml.workloads.jet_scanning.workload:SyntheticEvents",
-    "jets.images": "hpcml.workloads.jet_scanning.workload:JetImages",
-    "jets.scan": "hpcml.workloads.jet_scanning.workload:ClusterScan",
+    "jets.synthetic": "hpcml.workloads.jet_scanning.workload_events:SyntheticEvents",
+    "jets.images": "hpcml.workloads.jet_scanning.workload_events:JetImages",
+    "jets.moments": "hpcml.workloads.jet_scanning.workload_components:ImageMoments",
+    "jets.project": "hpcml.workloads.jet_scanning.workload_components:ProjectedEvents",
+    "jets.agreement": "hpcml.workloads.jet_scanning.workload_components:Agreement",
+    "jets.scan": "hpcml.workloads.jet_scanning.workload_scan:ClusterScan",
+    "jets.evaluate": "hpcml.workloads.jet_scanning.workload_evaluate:EvaluateCounts",
+    "jets.rebin": "hpcml.workloads.jet_scanning.workload_evaluate:Rebinned",
+    "jets.toys": "hpcml.workloads.jet_scanning.workload_significance:FitToys",
+    "jets.significance": "hpcml.workloads.jet_scanning.workload_significance:Significances",
     "probe": "hpcml.workloads.probe:Probe",
 }
 # what the extras bring that a worker imports

@@ -1,7 +1,8 @@
 """Statistics of many resamplings -> null distribution, p-values and significances.
 
-What lives here: averaging over initialisations, choosing the null of each sweep point, comparing.
-What does not: the p-value formula (numerics/pvalues.py), plots (figures.py).
+What lives here: ensembles of initialisations, choosing the null of each sweep point, comparing, the number
+of events at which a significance is reached. What does not: the p-value formula (numerics/pvalues.py),
+plots (figures_scan.py, figures_significance.py).
 
 The null is conditional: resamplings of one data set carry the fluctuation of that data set as
 well. A threshold of 3 robust deviations is therefore not 3 sigma; only the calibrated p counts.
@@ -10,7 +11,7 @@ well. A threshold of 3 robust deviations is therefore not 3 sigma; only the cali
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -19,8 +20,9 @@ from hpcml.numerics.pvalues import empirical_p, significance
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hpcml.workloads.jet_scanning.inputs import ScanRows
+    from hpcml.workloads.jet_scanning.runs import Runs
 
+Ensemble = Literal["mean", "median", "max", "min", "each"]
 ORIGINAL = -1
 QUANTILES = (0.25, 0.5, 0.75)
 
@@ -51,15 +53,51 @@ class SweepPoint(NamedTuple):
     original: float
 
 
-def sweep_points(rows: Sequence[ScanRows], values: NDArray[np.float64]) -> list[SweepPoint]:
-    """Average a statistic, `values` (rows of the table,), over the initialisations of a resampling.
+class Crossing(NamedTuple):
+    """events: where a curve first reaches a level, NaN if nowhere. is_reached: whether it does."""
 
+    events: float
+    is_reached: bool
+
+
+def ensembles(
+    resampling: NDArray[np.int64],
+    initialisation: NDArray[np.int64],
+    values: NDArray[np.float64],
+    *,
+    size: int = 0,
+    how: Ensemble = "mean",
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(resampling, value) of each ensemble: the runs of one resampling reduced to one value.
+
+    All arguments (runs,). size: the first so many initialisations are taken and resamplings with fewer are
+    left out; 0 for as many as every resampling has. `each`: no reduction, every run is its own.
     The mean tames the noise of k-means (arXiv:2402.17714 averages 15 initialisations).
     """
+    order = np.lexsort((initialisation, resampling))
+    numbers, first, available = np.unique(resampling[order], return_index=True, return_counts=True)
+    wanted = size or int(available.min(initial=len(values)))
+    whole = np.flatnonzero(available >= wanted)
+    rows = order[first[whole, None] + np.arange(wanted)]
+    matrix = values[rows]
+    if how == "each":
+        return np.repeat(numbers[whole], wanted), matrix.ravel()
+    if not whole.size:
+        return numbers[whole], np.zeros(0)
+    reduced = {
+        "mean": matrix.mean(axis=1),
+        "median": np.median(matrix, axis=1),
+        "max": matrix.max(axis=1),
+        "min": matrix.min(axis=1),
+    }
+    return numbers[whole], reduced[how]
+
+
+def sweep_points(found: Sequence[Runs], values: NDArray[np.float64]) -> list[SweepPoint]:
+    """Average a statistic, `values` (rows of the table,), over the initialisations of a resampling."""
     points = []
-    for one in rows:
-        numbers, inverse = np.unique(one.resampling, return_inverse=True)
-        means = np.bincount(inverse, weights=values[one.row]) / np.bincount(inverse)
+    for one in found:
+        numbers, means = ensembles(one.resampling, one.initialisation, values[one.row])
         original = means[numbers == ORIGINAL]
         whole = float(original[0]) if original.size else float("nan")
         points.append(SweepPoint(one.injected, one.others, means[numbers != ORIGINAL], whole))
@@ -88,6 +126,22 @@ def score(values: NDArray[np.float64], null: NDArray[np.float64]) -> Scores:
 def quantiles(sample: NDArray[np.float64]) -> NDArray[np.float64]:
     """Lower quartile, median and upper quartile, float64 (3,); NaN for an empty sample."""
     return np.quantile(sample, QUANTILES) if sample.size else np.full(3, np.nan)
+
+
+def crossing(
+    events: NDArray[np.float64], z: NDArray[np.float64], is_bound: NDArray[np.bool_], *, level: float
+) -> Crossing:
+    """Where the median significance `z` (n,) over `events` (n,), ascending, first reaches `level`, by linear
+    interpolation. A point that is a bound lies anywhere above: it says that, not where, the level is
+    passed, so a crossing next to one is not reported."""
+    for left in range(len(events) - 1):
+        right = left + 1
+        if z[left] < level <= z[right]:
+            if is_bound[left] or is_bound[right]:
+                break
+            share = (level - z[left]) / (z[right] - z[left])
+            return Crossing(float(events[left] + share * (events[right] - events[left])), True)
+    return Crossing(float("nan"), False)
 
 
 def summary(points: Sequence[SweepPoint], name: str) -> dict[str, NDArray[Any]]:

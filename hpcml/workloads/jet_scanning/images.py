@@ -5,7 +5,9 @@ jets (clustering.py), powers and smearing of finished images (reprocessing.py).
 
 Every operation acts on the 200 slots of one jet alone, in a fixed order, so an image is bit for
 bit the same in whatever block of jets it is computed. The procedure is that of arXiv:2402.17714,
-with the usual sign of eta (the mirror image is removed by the flip anyway).
+with the usual sign of eta and phi measured from the constituent of most pT. The `original` convention has
+minus eta and the constituent of most energy instead: the flip removes the mirror image and the centring
+the origin, so images differ by rounding alone, and where more than 200 constituents were cut.
 """
 
 from __future__ import annotations
@@ -36,16 +38,16 @@ def jet_frame(constituents: NDArray[np.float64]) -> JetFrame:
     """Centre, rotate and flip jets: float64 (jets, slots, 3) of (pT, eta, phi) -> JetFrame.
 
     The pT-weighted centroid goes to the origin, the major axis of the pT-weighted second moments
-    to the phi axis, the quadrant with most pT to phi > 0, eta > 0. Empty slots have pT = 0.
+    to the phi axis, the quadrant with most pT to phi > 0, eta > 0. Empty slots have pT = 0; the first
+    slot is what phi is measured from before anything is averaged.
     """
     pt, eta, phi = (np.ascontiguousarray(constituents[..., column]) for column in range(3))
     total = _per_jet(pt)
     total = np.where(total > 0, total, 1.0)
 
-    # phi has no origin: measure it from the hardest constituent before averaging anything
-    hardest = np.argmax(pt, axis=1)[:, None]
-    phi = _wrap(phi - np.take_along_axis(phi, hardest, axis=1))
-    eta = eta - np.take_along_axis(eta, hardest, axis=1)
+    # phi has no origin: measure it from one constituent before averaging anything
+    phi = _wrap(phi - phi[:, :1])
+    eta = eta - eta[:, :1]
     phi = _wrap(phi - _per_jet(pt * phi) / total)
     phi = phi - _per_jet(pt * phi) / total
     eta = eta - _per_jet(pt * eta) / total
@@ -64,26 +66,33 @@ def jet_frame(constituents: NDArray[np.float64]) -> JetFrame:
     return JetFrame(phi, eta, pt)
 
 
-def jet_images(constituents: NDArray[np.float64]) -> NDArray[np.float32]:
-    """pT images of jets: (..., slots, 3) of (pT, eta, phi) -> float32 (..., 40, 40), sum 1 each.
+def jet_images(
+    constituents: NDArray[np.float64],
+    *,
+    size: int = SIZE,
+    half_width: float = HALF_WIDTH,
+    mirrored: bool = False,
+) -> NDArray[np.float32]:
+    """pT images of jets: (..., slots, 3) of (pT, eta, phi) -> float32 (..., size, size), sum 1 each.
 
-    First image axis phi, second eta, from -0.8 to 0.8 each, pixels half-open except the last.
+    First image axis phi, second eta, from -half_width to half_width each, pixels half-open except the last.
     Constituents outside are dropped. A jet with nothing inside gives an image of zeros (the
-    original stops the whole conversion there).
+    original stops the whole conversion there). mirrored: minus eta, as the original has it.
     """
     leading = constituents.shape[:-2]
     flat = constituents.reshape(-1, *constituents.shape[-2:])
-    frame = jet_frame(flat)
-    column, row = _pixel(frame.phi), _pixel(frame.eta)
+    frame = jet_frame(flat * np.array([1.0, -1.0, 1.0]) if mirrored else flat)
+    edges = np.linspace(-half_width, half_width, size + 1)
+    column, row = _pixel(frame.phi, edges), _pixel(frame.eta, edges)
     inside = (column >= 0) & (row >= 0) & (frame.pt > 0)
     jet = np.broadcast_to(np.arange(len(flat))[:, None], inside.shape)
-    pixel = (jet * SIZE + column) * SIZE + row
-    number = len(flat) * SIZE * SIZE
+    pixel = (jet * size + column) * size + row
+    number = len(flat) * size * size
     filled = np.bincount(pixel[inside], weights=frame.pt[inside], minlength=number).astype(np.float64)
-    images = filled.reshape(len(flat), SIZE * SIZE)
+    images = filled.reshape(len(flat), size * size)
     total = _per_jet(images)
     shares = images / np.where(total > 0, total, 1.0)
-    return shares.reshape(*leading, SIZE, SIZE).astype(np.float32)
+    return shares.reshape(*leading, size, size).astype(np.float32)
 
 
 def _per_jet(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -98,10 +107,10 @@ def _wrap(phi: NDArray[np.float64]) -> NDArray[np.float64]:
     return wrapped
 
 
-def _pixel(coordinate: NDArray[np.float64]) -> NDArray[np.int64]:
+def _pixel(coordinate: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
     """Pixel index along one axis; -1 outside."""
-    edges = np.linspace(-HALF_WIDTH, HALF_WIDTH, SIZE + 1)
+    last = len(edges) - 2
     index = np.searchsorted(edges, coordinate, side="right").astype(np.int64) - 1
-    index[coordinate == edges[-1]] = SIZE - 1
-    index[index == SIZE] = -1
+    index[coordinate == edges[-1]] = last
+    index[index > last] = -1
     return index

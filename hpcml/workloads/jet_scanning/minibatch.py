@@ -20,20 +20,10 @@ MOST_REASSIGNED = 0.5  # ... at most this share of a batch at once
 
 
 class Centres(NamedTuple):
-    """centres: float32 (k, pixels). iterations: batches that were used."""
+    """centres: float32 (k, features). iterations: batches that were used."""
 
     centres: NDArray[np.float32]
     iterations: int
-
-
-def nearest(
-    points: NDArray[np.float32], centres: NDArray[np.float32]
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Nearest centre of each of `points` (n, pixels) and its squared distance less |point|^2, both (n,)."""
-    distance = points @ (-2.0 * centres.T)
-    distance += np.einsum("ij,ij->i", centres, centres)
-    label = distance.argmin(axis=1)
-    return label, distance[np.arange(len(points)), label]
 
 
 def fit_minibatch(
@@ -41,18 +31,18 @@ def fit_minibatch(
     weights: NDArray[np.integer],
     start: NDArray[np.float32],
     *,
+    norms: NDArray[np.float32],
     batch_size: int,
     rng: np.random.Generator,
 ) -> Centres:
-    """Move the centres `start` (k, pixels) over random batches of `points` (n, pixels).
+    """Move the centres `start` (k, features) over random batches of `points` (n, features).
 
-    A row is drawn with probability proportional to its integer weight > 0 (n,). Each centre is the mean
-    of all jets that any batch gave to it.
+    norms: float32 (n,), squared lengths of the points. A row is drawn with probability proportional to
+    its integer weight > 0 (n,). Each centre is the mean of all jets that any batch gave to it.
     """
     cumulative = np.cumsum(weights, dtype=np.int64)
     total = int(cumulative[-1])
     size = min(batch_size, total)
-    norms = np.einsum("ij,ij->i", points, points)
     centres, k = start.astype(np.float32, copy=True), len(start)
     counts = np.zeros(k)
     smoothed = best = np.inf
@@ -60,11 +50,17 @@ def fit_minibatch(
     decay = min(2.0 * size / (total + 1), 1.0)
     steps = max(1, EPOCHS * total // size)
     for step in range(steps):
-        rows = np.searchsorted(cumulative, rng.integers(0, total, size), side="right")
-        batch = points[rows]
-        label, partial = nearest(batch, centres)
-        inertia = float((partial + norms[rows]).sum(dtype=np.float64)) / size
-        _move(centres, counts, batch, label)
+        # jets that were drawn several times are looked at once
+        drawn = np.searchsorted(cumulative, rng.integers(0, total, size), side="right")
+        times = np.bincount(drawn, minlength=len(points))
+        rows = np.flatnonzero(times)
+        batch, times = points[rows], times[rows]
+        distance = batch @ (-2.0 * centres.T)
+        distance += np.einsum("ij,ij->i", centres, centres)
+        label = distance.argmin(axis=1)
+        squared = distance[np.arange(rows.size), label] + norms[rows]
+        inertia = float((squared * times).sum(dtype=np.float64)) / size
+        _move(centres, counts, batch, label=label, times=times)
         since_reassigned += size
         if (counts == 0).any() or since_reassigned >= 10 * k:
             since_reassigned = 0
@@ -83,13 +79,17 @@ def _move(
     centres: NDArray[np.float32],
     counts: NDArray[np.float64],
     batch: NDArray[np.float32],
+    *,
     label: NDArray[np.intp],
+    times: NDArray[np.int64],
 ) -> None:
     """Bring each centre to the mean of all that it was given so far, this batch included."""
-    member = np.zeros((len(centres), len(batch)), np.float32)
-    member[label, np.arange(len(batch))] = 1.0
-    added = np.bincount(label, minlength=len(centres))
-    sums = member @ batch
+    from scipy.sparse import csr_array
+
+    # one entry a jet: adding rows costs a fifth of a product with a dense membership matrix
+    entries = (times.astype(np.float32), label, np.arange(len(batch) + 1))
+    sums = csr_array(entries, shape=(len(batch), len(centres))).T @ batch
+    added = np.bincount(label, weights=times, minlength=len(centres))
     found = added > 0
     before = counts[found, None]
     counts += added

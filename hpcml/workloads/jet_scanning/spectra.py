@@ -1,9 +1,10 @@
-"""Mass spectra of clusters: shares, excess over the inclusive shape, which clusters are rich.
+"""Mass spectra of clusters: shares, excess over a smooth shape, robust standardisation.
 
-What lives here: the algebra of counts (windows, clusters) and the labelling of clusters. What
-does not: counting (counting.py), comparison of rich with poor spectra (statistics.py).
+What lives here: the algebra of counts (..., windows, clusters), for any number of runs at once. What does
+not: which clusters are rich (labelling.py), counting (counting.py), statistics (statistics.py).
 
-Notation: N_bi jets of cluster i in window b; T_b = sum_i N_bi. Source: arXiv:2402.17714.
+Notation: N_bi jets of cluster i in window b; T_b = sum_i N_bi. Source: arXiv:2402.17714. Each run is
+computed in one fixed order of operations: its numbers do not depend on the runs beside it.
 """
 
 from __future__ import annotations
@@ -21,52 +22,78 @@ TRIM_CONSISTENCY = 1.51
 ROUNDING = 1e-12
 
 
-def shares(counts: NDArray[np.integer]) -> NDArray[np.float64]:
-    """N_bi / sum_b N_bi: each cluster's spectrum with unit sum, float64 (windows, k).
+def filled_clusters(counts: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Clusters of `counts` (..., windows, k) that hold any jet: bool (..., k)."""
+    return np.asarray((counts > 0).any(axis=-2))
 
-    Clusters without jets are the caller's to remove; they give zeros here.
-    """
-    total = counts.sum(axis=0, dtype=np.int64)
+
+def shares(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+    """N_bi / sum_b N_bi: each cluster's spectrum with unit sum, float64 (..., windows, k); zeros where
+    a cluster holds no jet."""
+    total = counts.sum(axis=-2, keepdims=True, dtype=np.int64)
     share: NDArray[np.float64] = np.divide(counts, np.maximum(total, 1), dtype=np.float64)
     return share
 
 
+def inclusive_shares(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+    """T_b / sum_b T_b: the spectrum of all clusters with unit sum, float64 (..., windows)."""
+    inclusive = counts.sum(axis=-1, dtype=np.int64)
+    expected: NDArray[np.float64] = inclusive / np.maximum(inclusive.sum(axis=-1, keepdims=True), 1)
+    return expected
+
+
 def excess(counts: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Shares minus the inclusive share T_b / sum_b T_b, float64 (windows, k)."""
-    inclusive = counts.sum(axis=1, dtype=np.int64)
-    expected: NDArray[np.float64] = inclusive / max(int(inclusive.sum()), 1)
-    return shares(counts) - expected[:, None]
+    """Shares minus the inclusive share of each window, float64 (..., windows, k)."""
+    return shares(counts) - inclusive_shares(counts)[..., None]
 
 
-def robust_z(values: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Standardise `values` (windows, k) over the clusters of each window, without its outliers.
+def fit_excess(counts: NDArray[np.integer], windows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares minus those of the cluster's own 3-parameter dijet fit, float64 (..., windows, k).
+
+    windows: float64 (windows, 2), edges in GeV."""
+    from hpcml.workloads.jet_scanning.dijet import fit_dijet
+
+    spectra = np.moveaxis(counts, -1, -2)
+    curves = fit_dijet(spectra, windows, parameters=3).expected
+    total = np.maximum(spectra.sum(axis=-1, keepdims=True, dtype=np.int64), 1)
+    difference: NDArray[np.float64] = (spectra - curves) / total
+    return np.ascontiguousarray(np.moveaxis(difference, -1, -2))
+
+
+def robust_z(
+    values: NDArray[np.float64], scale: NDArray[np.float64], *, filled: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Standardise `values` (..., windows, k) over the clusters of each window, without its outliers.
 
     Clusters farther from the median than the 80 % quantile of that distance are left out of mean
-    and standard deviation; z = (value - mean) / (1.51 std). scale: (windows,), typical size of the
-    numbers that were subtracted; a std below 1e-12 of it is rounding, and z is 0 there.
+    and standard deviation; z = (value - mean) / (1.51 std). filled: (..., k), which clusters take part;
+    z of the others is 0. scale: (..., windows), typical size of the numbers that were subtracted; a std
+    below 1e-12 of it is rounding, and z is 0 there.
     """
-    distance = np.abs(values - np.median(values, axis=1, keepdims=True))
-    kept = distance <= np.quantile(distance, TRIM_QUANTILE, axis=1, keepdims=True)
-    number = kept.sum(axis=1, keepdims=True)
-    mean = np.where(kept, values, 0.0).sum(axis=1, keepdims=True) / number
-    variance = np.where(kept, (values - mean) ** 2, 0.0).sum(axis=1, keepdims=True) / number
+    part = np.broadcast_to(filled[..., None, :], values.shape)
+    number = filled.sum(axis=-1)[..., None, None]
+    distance = np.abs(values - _quantile(values, 0.5, part=part, number=number))
+    kept = part & (distance <= _quantile(distance, TRIM_QUANTILE, part=part, number=number))
+    size = np.maximum(kept.sum(axis=-1, keepdims=True), 1)
+    mean = np.where(kept, values, 0.0).sum(axis=-1, keepdims=True) / size
+    variance = np.where(kept, (values - mean) ** 2, 0.0).sum(axis=-1, keepdims=True) / size
     deviation = np.sqrt(variance)
-    flat = deviation <= ROUNDING * scale[:, None]
+    flat = deviation <= ROUNDING * scale[..., None]
     z: NDArray[np.float64] = (values - mean) / np.where(flat, 1.0, TRIM_CONSISTENCY * deviation)
-    return np.where(flat, 0.0, z)
+    return np.where(flat | ~part, 0.0, z)
 
 
-def signal_rich(counts: NDArray[np.integer], threshold: float) -> NDArray[np.bool_]:
-    """Clusters whose excess passes `threshold` robust deviations in any window: bool (k,).
-
-    One-sided and strict: z > threshold. Clusters without jets take no part and are never rich;
-    they keep their place, so that cluster numbers do not shift.
-    """
-    rich = np.zeros(counts.shape[1], np.bool_)
-    filled = np.flatnonzero(counts.sum(axis=0, dtype=np.int64) > 0)
-    if filled.size == 0:
-        return rich
-    occupied = counts[:, filled]
-    z = robust_z(excess(occupied), shares(occupied).mean(axis=1))
-    rich[filled] = (z > threshold).any(axis=0)
-    return rich
+def _quantile(
+    values: NDArray[np.float64], share: float, *, part: NDArray[np.bool_], number: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Quantile over the last axis of the values that take part, linear between neighbours; axis kept."""
+    ordered = np.sort(np.where(part, values, np.inf), axis=-1)
+    place = share * np.maximum(number - 1, 0)
+    below = np.broadcast_to(np.floor(place).astype(np.int64), (*values.shape[:-1], 1))
+    above = np.minimum(below + 1, np.maximum(number - 1, 0))
+    low, high = np.take_along_axis(ordered, below, -1), np.take_along_axis(ordered, above, -1)
+    # a run without any jet has nothing to order
+    empty = number == 0
+    low, high = np.where(empty, 0.0, low), np.where(empty, 0.0, high)
+    quantile: NDArray[np.float64] = low + (place - below) * (high - low)
+    return quantile

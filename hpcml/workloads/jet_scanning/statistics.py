@@ -1,7 +1,8 @@
 """Test statistics: how much signal-rich clusters differ from the scaled signal-poor ones.
 
 What lives here: the aggregated statistics (rich against poor), those of single clusters, and the
-diagnostics with truth labels. What does not: the labelling (spectra.py), p-values (numerics/).
+diagnostics with truth labels, for any number of runs at once. What does not: the labelling
+(labelling.py), p-values (numerics/).
 
 Notation: P_b, R_b poor and rich spectra; c = sum R / sum P; B_b = c P_b is the background
 estimate. Source: arXiv:2402.17714; where windows overlap, sums are scaled by the factor that
@@ -10,141 +11,191 @@ makes their total that of the interval.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from hpcml.workloads.jet_scanning.spectra import excess
+from hpcml.workloads.jet_scanning import spectra
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
+
 LOW_COUNT = 10
+RichError = Literal["poor_shape", "poor_shape_if_empty", "poisson"]
 
 
 class Contrast(NamedTuple):
-    """Rich spectrum and its background estimate per window, float64 (windows,) each.
+    """Rich spectrum and its background estimate, float64 (..., windows) each.
 
-    rich: R_b. background: B_b = c P_b. scale: c. one: the variance of P_b where no jet was
+    rich: R_b. background: B_b = c P_b. scale: c (...). one: the variance of P_b where no jet was
     counted, namely that of a single one.
     """
 
-    rich: NDArray[np.float64]
-    background: NDArray[np.float64]
-    scale: float
+    rich: Floats
+    background: Floats
+    scale: Floats
     one: float
+
+    def variance(self) -> Floats:
+        """B_b, or that of a single poor jet: the variance of the estimate up to its scale."""
+        return np.maximum(self.background, self.scale[..., None] * self.one)
 
 
 class AggregateStatistics(NamedTuple):
-    """mls_two_sided: max |R-B|/sqrt(B) (the paper's maximal local significance, as its code has
-    it). mls_one_sided: max (R-B)/sqrt(B), at least 0. chisq_ndof: mean of (R-B)^2/(err_B^2+err_R^2).
-    shape_deviation: max |B/sum B - R/sum R| over its error. shape_difference: the same without
-    an error."""
+    """float64 (...) each, maxima and means over windows.
 
-    mls_two_sided: float
-    mls_one_sided: float
-    chisq_ndof: float
-    shape_deviation: float
-    shape_difference: float
+    mls_two_sided: max |R-B|/sqrt(B) (the paper's maximal local significance, as its code has it).
+    mls_one_sided: max (R-B)/sqrt(B), at least 0. chisq_ndof: mean of (R-B)^2/(err_B^2+err_R^2).
+    chisq_deviation: (chisq_ndof - 1) ndof / sqrt(2 ndof). shape_deviation: max |B/sum B - R/sum R| over its
+    error. shape_difference: the same without an error. peak_deviation, peak_difference: with spectra
+    divided by their maximum instead of their sum.
+    """
+
+    mls_two_sided: Floats
+    mls_one_sided: Floats
+    chisq_ndof: Floats
+    chisq_deviation: Floats
+    shape_deviation: Floats
+    shape_difference: Floats
+    peak_deviation: Floats
+    peak_difference: Floats
 
 
 class ClusterStatistics(NamedTuple):
-    """Extremes of single clusters: y/err of the excess, first over windows, then over clusters.
+    """Extremes of single clusters, float64 (...): y/err of the excess, first over windows, then clusters.
 
     max_max: largest y/err. max_chisq: largest mean square. chisq_max: mean square of the largest
     y/err of each cluster. chisq_chisq: mean square over all windows and clusters.
     """
 
-    max_max: float
-    max_chisq: float
-    chisq_max: float
-    chisq_chisq: float
+    max_max: Floats
+    max_chisq: Floats
+    chisq_max: Floats
+    chisq_chisq: Floats
 
 
 class Diagnostics(NamedTuple):
-    """With truth labels: shares of signal and background jets in rich clusters, and the gain
-    (S_r/sqrt(B_r))/(S/sqrt(B)); 0 where undefined."""
+    """With truth labels, float64 (...): shares of signal and background jets in rich clusters, and the
+    gain (S_r/sqrt(B_r))/(S/sqrt(B)); 0 where undefined."""
 
-    signal_efficiency: float
-    background_efficiency: float
-    significance_improvement: float
+    signal_efficiency: Floats
+    background_efficiency: Floats
+    significance_improvement: Floats
 
 
-def overlap_factor(windows: NDArray[np.float64]) -> float:
+def overlap_factor(windows: Floats) -> float:
     """Width of the covered interval over the sum of the widths of `windows` (steps, 2)."""
     widths = windows[:, 1] - windows[:, 0]
     return float((windows[-1, 1] - windows[0, 0]) / widths.sum())
 
 
-def contrast(
-    counts: NDArray[np.integer], rich: NDArray[np.bool_], *, windows: NDArray[np.float64]
-) -> Contrast:
-    """Rich spectrum and scaled poor spectrum of `counts` (windows, k).
+def degrees_of_freedom(windows: Floats) -> float:
+    """Windows that are independent of each other: their number times the overlap of left edges."""
+    widths = windows[:, 1] - windows[:, 0]
+    return float(len(windows) * (windows[-1, 0] - windows[0, 0]) / widths.sum())
+
+
+def contrast(counts: NDArray[np.integer], rich: NDArray[np.bool_], *, windows: Floats) -> Contrast:
+    """Rich spectrum and scaled poor spectrum of `counts` (..., windows, k); rich (..., k).
 
     Without rich jets, or without poor ones, there is nothing to compare: both spectra are the
     inclusive one, and every statistic of them is exactly 0.
     """
     factor = overlap_factor(windows)
-    poor_sum = factor * counts[:, ~rich].sum(axis=1, dtype=np.int64)
-    rich_sum = factor * counts[:, rich].sum(axis=1, dtype=np.int64)
-    if not rich_sum.any() or not poor_sum.any():
-        inclusive = factor * counts.sum(axis=1, dtype=np.int64)
-        return Contrast(inclusive, inclusive, 1.0, factor)
-    scale = float(rich_sum.sum() / poor_sum.sum())
-    return Contrast(rich_sum, scale * poor_sum, scale, factor)
+    inclusive = factor * counts.sum(axis=-1, dtype=np.int64)
+    rich_sum = factor * np.where(rich[..., None, :], counts, 0).sum(axis=-1, dtype=np.int64)
+    poor_sum = factor * np.where(rich[..., None, :], 0, counts).sum(axis=-1, dtype=np.int64)
+    nothing = ~rich_sum.any(axis=-1) | ~poor_sum.any(axis=-1)
+    scale = np.where(nothing, 1.0, rich_sum.sum(axis=-1) / np.where(nothing, 1.0, poor_sum.sum(axis=-1)))
+    same = nothing[..., None]
+    return Contrast(
+        np.where(same, inclusive, rich_sum),
+        np.where(same, inclusive, scale[..., None] * poor_sum),
+        scale,
+        factor,
+    )
 
 
-def aggregate_statistics(spectra: Contrast) -> AggregateStatistics:
-    """The statistics of a rich spectrum against its background estimate; see the class."""
-    observed, expected, scale, one = spectra
+def aggregate_statistics(
+    found: Contrast, windows: Floats, *, rich_error: RichError = "poor_shape"
+) -> AggregateStatistics:
+    """The statistics of a rich spectrum against its background estimate; see the class.
+
+    rich_error: the error of R is that of the poor shape with R's total (R itself is what is tested), the
+    same in windows without rich jets only, or sqrt(R).
+    """
+    observed, expected, scale, one = found
     # a window without poor jets is as uncertain as one with a single poor jet
-    variance = np.maximum(expected, scale * one)
+    variance = found.variance()
     difference = observed - expected
     pull = difference / np.sqrt(variance)
-    # errors of the rich spectrum from the shape of the poor one: R itself is what is tested
-    combined = np.sqrt(scale * variance + variance)
-    total = max(float(observed.sum()), one)
+    if rich_error == "poor_shape":
+        own = variance
+    elif rich_error == "poor_shape_if_empty":
+        own = np.where(observed > 0, observed, variance)
+    else:
+        own = np.maximum(observed, one)
+    combined = np.sqrt(scale[..., None] * variance + own)
+    total = np.maximum(observed.sum(axis=-1), one)
+    chisq_ndof = ((difference / combined) ** 2).mean(axis=-1)
+    # nothing was compared where both are the same spectrum: that is no evidence below 1 either
+    compared = difference.any(axis=-1)
+    ndof = degrees_of_freedom(windows)
+    top_r = np.maximum(observed.max(axis=-1, keepdims=True), one)
+    top_b = np.maximum(expected.max(axis=-1, keepdims=True), scale[..., None] * one)
+    peak = observed / top_r - expected / top_b
+    peak_error = np.sqrt(scale[..., None] * variance / top_b**2 + own / top_r**2)
     return AggregateStatistics(
-        mls_two_sided=float(np.abs(pull).max()),
-        mls_one_sided=max(float(pull.max()), 0.0),
-        chisq_ndof=float(((difference / combined) ** 2).mean()),
-        shape_deviation=float(np.abs(difference / combined).max()),
-        shape_difference=float(np.abs(difference).max() / total),
+        mls_two_sided=np.abs(pull).max(axis=-1),
+        mls_one_sided=np.maximum(pull.max(axis=-1), 0.0),
+        chisq_ndof=chisq_ndof,
+        chisq_deviation=np.where(compared, (chisq_ndof - 1.0) * ndof / np.sqrt(2.0 * ndof), 0.0),
+        shape_deviation=np.abs(difference / combined).max(axis=-1),
+        shape_difference=np.abs(difference).max(axis=-1) / total,
+        peak_deviation=np.abs(peak / peak_error).max(axis=-1),
+        peak_difference=np.abs(peak).max(axis=-1),
     )
 
 
 def cluster_statistics(counts: NDArray[np.integer]) -> ClusterStatistics:
-    """The statistics of single clusters of `counts` (windows, k); see the class.
+    """The statistics of single clusters of `counts` (..., windows, k); see the class.
 
     The error of a count up to 10 is taken from the inclusive shape. Empty clusters take no part.
     """
-    occupied = counts[:, counts.sum(axis=0, dtype=np.int64) > 0]
-    if occupied.size == 0:
-        return ClusterStatistics(0.0, 0.0, 0.0, 0.0)
-    size = occupied.sum(axis=0, dtype=np.int64)
-    inclusive = occupied.sum(axis=1, dtype=np.int64)
-    total = int(inclusive.sum())
-    expected = inclusive[:, None] / total * size
-    variance = np.where(occupied <= LOW_COUNT, expected, occupied) / size**2
-    variance = variance + (np.maximum(inclusive, 1) / total**2)[:, None]
-    pull = excess(occupied) / np.sqrt(variance)
-    largest, chisq = pull.max(axis=0), (pull**2).mean(axis=0)
-    return ClusterStatistics(
-        max_max=float(largest.max()),
-        max_chisq=float(chisq.max()),
-        chisq_max=float((largest**2).mean()),
-        chisq_chisq=float(chisq.mean()),
-    )
+    filled = spectra.filled_clusters(counts)
+    size = np.maximum(counts.sum(axis=-2, keepdims=True, dtype=np.int64), 1)
+    inclusive = counts.sum(axis=-1, keepdims=True, dtype=np.int64)
+    total = np.maximum(inclusive.sum(axis=-2, keepdims=True), 1)
+    variance = np.where(counts <= LOW_COUNT, inclusive / total * size, counts) / size**2
+    variance = variance + np.maximum(inclusive, 1) / total**2
+    pull = spectra.excess(counts) / np.sqrt(variance)
+    number = np.maximum(filled.sum(axis=-1), 1)
+    largest, chisq = pull.max(axis=-2), (pull**2).mean(axis=-2)
+    none = ~filled.any(axis=-1)
+
+    def over_clusters(values: Floats) -> Floats:
+        mean: Floats = np.where(filled, values, 0.0).sum(axis=-1) / number
+        return mean
+
+    def most(values: Floats) -> Floats:
+        return np.where(none, 0.0, np.where(filled, values, -np.inf).max(axis=-1))
+
+    return ClusterStatistics(most(largest), most(chisq), over_clusters(largest**2), over_clusters(chisq))
 
 
 def diagnostics(
     background: NDArray[np.integer], signal: NDArray[np.integer], *, rich: NDArray[np.bool_]
 ) -> Diagnostics:
-    """How well `rich` (k,) separates signal from background counts, both (windows, k)."""
-    all_b, all_s = int(background.sum(dtype=np.int64)), int(signal.sum(dtype=np.int64))
-    rich_b = int(background[:, rich].sum(dtype=np.int64))
-    rich_s = int(signal[:, rich].sum(dtype=np.int64))
-    gain = 0.0
-    if all_s and rich_b:
-        gain = float((rich_s / np.sqrt(rich_b)) / (all_s / np.sqrt(all_b)))
-    return Diagnostics(rich_s / max(all_s, 1), rich_b / max(all_b, 1), gain)
+    """How well `rich` (..., k) separates signal from background counts, both (..., windows, k)."""
+    all_b, all_s = (counts.sum(axis=(-2, -1), dtype=np.int64) for counts in (background, signal))
+    rich_b, rich_s = (
+        np.where(rich[..., None, :], counts, 0).sum(axis=(-2, -1), dtype=np.int64)
+        for counts in (background, signal)
+    )
+    defined = (all_s > 0) & (rich_b > 0)
+    inside = rich_s / np.sqrt(np.where(defined, rich_b, 1))
+    outside = all_s / np.sqrt(np.where(defined, all_b, 1))
+    gain = np.where(defined, inside / np.where(defined, outside, 1.0), 0.0)
+    return Diagnostics(rich_s / np.maximum(all_s, 1), rich_b / np.maximum(all_b, 1), gain)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +16,8 @@ import pytest
 from hpcml import seeds
 from hpcml.errors import UsageError
 from hpcml.workload import Unit, Workload
-from hpcml.workloads.jet_scanning.workload import (
-    ImageParameters,
-    JetImages,
-    SyntheticEvents,
-    SyntheticParameters,
-)
+from hpcml.workloads.jet_scanning.parameters import ImageParameters, SyntheticParameters
+from hpcml.workloads.jet_scanning.workload_events import JetImages, SyntheticEvents
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -34,6 +31,7 @@ class FakeInput:
     units: Sequence[Unit] = ()
     lengths: Mapping[str, Sequence[int]] = field(default_factory=dict)
     swept: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    artifacts: Sequence[tuple[str, str, Path]] = ()
 
     def array(self, column: str, table: str = "") -> Any:
         try:
@@ -56,15 +54,19 @@ class FakeInput:
         except KeyError as error:
             raise UsageError(f"no payload {error}") from error
 
-    def files(self) -> list[Any]:
-        return []
+    def files(self) -> Sequence[tuple[str, str, Path]]:
+        return self.artifacts
 
 
 @dataclass
 class FakeContext:
     unit: Unit
+    folder: Path
     step: str = "step"
     seed: int = 20240601
+
+    def artifact(self, name: str) -> Path:
+        return self.folder / f"{self.unit.key}-{name}"
 
     def stream(self, *labels: int | str) -> np.random.Generator:
         return seeds.stream(self.seed, *(labels or (self.step, self.unit.key)))
@@ -82,9 +84,17 @@ def run(
     inputs = inputs or {}
     units = list(workload.units(inputs))
     shared = workload.open(inputs)
+    folder = Path(tempfile.mkdtemp(prefix="artifacts-"))
     results = {
-        unit.key: workload.process(unit, shared, FakeContext(unit, seed=seed)) for unit in units[::order]
+        unit.key: workload.process(unit, shared, FakeContext(unit, folder, seed=seed))
+        for unit in units[::order]
     }
+    artifacts = [
+        (unit.key, name, folder / f"{unit.key}-{name}")
+        for unit in units
+        for name in workload.artifacts
+        if (folder / f"{unit.key}-{name}").is_file()
+    ]
     tables: dict[str, dict[str, Any]] = {}
     lengths: dict[str, list[int]] = {}
     for table in workload.tables():
@@ -92,13 +102,17 @@ def run(
             given = results[unit.key][table.name]
             assert set(given) == {column.name for column in table.columns}
             for column in table.columns:
+                shape = given[column.name].shape
                 assert given[column.name].dtype == column.dtype, column.name
-                assert given[column.name].shape[1:] == column.shape, column.name
+                assert (shape if table.kind == "sum" else shape[1:]) == column.shape, column.name
         parts = {c.name: [results[u.key][table.name][c.name] for u in units] for c in table.columns}
+        if table.kind == "sum":
+            tables[table.name] = {name: np.sum(values, axis=0) for name, values in parts.items()}
+            continue
         tables[table.name] = {name: np.concatenate(values) for name, values in parts.items()}
         lengths[table.name] = [len(values) for values in parts[table.columns[0].name]]
     swept = {sweep[0]: [sweep[1]] * len(units)} if sweep else {}
-    return FakeInput(tables=tables, units=units, lengths=lengths, swept=swept)
+    return FakeInput(tables=tables, units=units, lengths=lengths, swept=swept, artifacts=artifacts)
 
 
 def joined(*runs: FakeInput) -> FakeInput:

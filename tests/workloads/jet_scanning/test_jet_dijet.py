@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from hpcml.workloads.jet_scanning import counting, dijet
+from hpcml.workloads.jet_scanning import counting, dijet, toys
 
 WINDOWS = counting.mass_windows((3000.0, 4600.0), 100.0, steps=16)
 # the fit of the full LHC Olympics background, rounded to events
@@ -21,24 +23,67 @@ def test_known_curve():
 
 def test_toys_have_the_known_mean_excess():
     rng = np.random.default_rng(7)
-    refit, known = [], []
-    for _ in range(2000):
-        total = rng.binomial(1_000_000, CURVE.sum() / 1e6)
-        toy = rng.multinomial(total, CURVE / CURVE.sum()).astype(float)
-        refit.append(dijet.largest_excess(toy, dijet.fit_dijet(toy, WINDOWS).expected))
-        known.append(dijet.largest_excess(toy, CURVE))
-    assert np.mean(refit) == pytest.approx(1.59, abs=0.04)
-    assert np.mean(known) == pytest.approx(1.76, abs=0.05)
+    drawn = toys.draw_background(CURVE, 1_000_000, toys=4000, rng=rng)
+    found = toys.toy_statistics(drawn, CURVE, WINDOWS, parameters=4)
+    assert found.fit_one_sided.mean() == pytest.approx(1.59, abs=0.04)
+    assert found.known_one_sided.mean() == pytest.approx(1.76, abs=0.05)
+    assert (found.fit_two_sided >= found.fit_one_sided).all()
 
 
-@pytest.mark.parametrize("parameters", [3, 4])
+def test_each_spectrum_is_fitted_for_itself():
+    spectra = np.random.default_rng(5).poisson(CURVE / 100, (40, 16))
+    together = dijet.fit_dijet(spectra, WINDOWS, parameters=5)
+    for row in range(40):
+        alone = dijet.fit_dijet(spectra[row], WINDOWS, parameters=5)
+        assert np.array_equal(alone.expected, together.expected[row])
+        assert alone.chisq_ndof == together.chisq_ndof[row]
+
+
+def test_more_parameters_never_fit_worse():
+    spectra = np.random.default_rng(6).poisson(CURVE / 10, (20, 16))
+    ndof = {n: 16 - n for n in (3, 4, 5)}
+    chisq = [dijet.fit_dijet(spectra, WINDOWS, parameters=n).chisq_ndof * ndof[n] for n in (3, 4, 5)]
+    assert (chisq[0] >= chisq[1] * (1 - 1e-9)).all()
+    assert (chisq[1] >= chisq[2] * (1 - 1e-9)).all()
+
+
+def test_errors_of_the_caller():
+    pulled = CURVE.copy()
+    pulled[3] *= 1.5
+    errors = np.sqrt(CURVE)
+    errors[3] = 1e9
+    found = dijet.fit_dijet(pulled, WINDOWS, errors=errors)
+    assert np.abs(found.expected / CURVE - 1).max() < 2e-4
+
+
+@given(
+    scale=st.floats(-2, 6), slope=st.floats(-30, 30), bend=st.floats(-8, 8),
+    parameters=st.sampled_from([3, 4, 5]),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_it_converges_from_anywhere(scale, slope, bend, parameters):
+    """Whatever the spectrum, no small step along any parameter improves the fit."""
+    x = np.linspace(-1, 1, 16)
+    mean = 10.0**scale * np.exp(np.clip(slope * x + bend * x**2, -20, 5))
+    counts = np.random.default_rng(1).poisson(mean)
+    found = dijet.fit_dijet(counts, WINDOWS, parameters=parameters)
+    error = np.sqrt(np.maximum(counts, 1))
+    best = (((counts - found.expected) / error) ** 2).sum()
+    for term in dijet.dijet_basis(WINDOWS, parameters):
+        for step in (-1e-3, 1e-3):
+            moved = (((counts - found.expected * np.exp(step * term)) / error) ** 2).sum()
+            assert moved >= best * (1 - 1e-9) - 1e-9
+
+
+@pytest.mark.parametrize("parameters", [3, 4, 5])
 def test_equal_to_a_general_minimiser(parameters):
     from scipy.optimize import least_squares
 
     counts = np.random.default_rng(3).poisson(CURVE / 40).astype(float)
     found = dijet.fit_dijet(counts, WINDOWS, parameters=parameters)
     x = WINDOWS.mean(axis=1) / 13000
-    terms = np.stack([np.ones(16), np.log1p(-x), np.log(x), np.log(x) ** 2][:parameters], axis=1)
+    log = np.log(x / 0.29)
+    terms = np.stack([np.ones(16), np.log1p(-x), log, log**2, log**3][:parameters], axis=1)
     basis = np.linalg.qr(terms)[0]
     start = basis.T @ np.log(found.expected * 1.05)
     best = least_squares(

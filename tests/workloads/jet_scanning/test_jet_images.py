@@ -5,7 +5,8 @@ import pytest
 
 from hpcml.errors import UsageError
 from hpcml.workloads.jet_scanning import clustering, images, inputs, reprocessing, synthetic
-from hpcml.workloads.jet_scanning.workload import ImageParameters, JetImages
+from hpcml.workloads.jet_scanning.parameters import ImageParameters
+from hpcml.workloads.jet_scanning.workload_events import JetImages
 
 
 @pytest.fixture(scope="module")
@@ -95,14 +96,17 @@ def test_block_size_changes_no_event(jets_data, lhco, engine):
 
 def test_keys_are_unique_over_several_files(jets_data, engine):
     path = jets_data / "lhco_rnd_tiny.h5"
-    units = list(JetImages(ImageParameters(400)).units({"events": engine.Input(paths=[path, path])}))
+    units = list(
+        JetImages(ImageParameters(block_size=400)).units({"events": engine.Input(paths=[path, path])})
+    )
     assert [unit.key for unit in units][2:4] == ["events-000800-000999", "events-001000-001399"]
     assert units[3].payload == {"file": 1, "first": 0, "count": 400}
 
 
 def test_pixels_at_the_border():
     edge = images.HALF_WIDTH
-    found = images._pixel(np.array([-edge, edge, np.nextafter(-edge, -1), np.nextafter(edge, 1), 0.0]))
+    places = np.array([-edge, edge, np.nextafter(-edge, -1), np.nextafter(edge, 1), 0.0])
+    found = images._pixel(places, np.linspace(-edge, edge, 41))
     assert found.tolist() == [0, 39, -1, -1, 20]
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hpcml.workloads.jet_scanning import images, synthetic
-from hpcml.workloads.jet_scanning.workload import SyntheticEvents, SyntheticParameters
+from hpcml.workloads.jet_scanning.parameters import SyntheticParameters
+from hpcml.workloads.jet_scanning.workload_events import SyntheticEvents
 
 
 def test_background_resembles_real_events():
