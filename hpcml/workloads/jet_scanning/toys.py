@@ -32,7 +32,8 @@ def draw_background(
     """Binned background of `toys` pseudo-experiments, int64 (toys, windows).
 
     curve: float64 (windows,), expected background; total: background events of the whole file. How
-    many of them fall into the windows is binomial, where is multinomial. ValueError for a curve above `total`.
+    many of them fall into the windows is binomial, where is multinomial. ValueError for a curve above
+    `total`.
     """
     if curve.sum() > total:
         raise ValueError(f"the curve holds {curve.sum():.0f} events, the file {total}")
