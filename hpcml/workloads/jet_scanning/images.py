@@ -3,7 +3,7 @@
 What lives here: the geometry of one jet, vectorised over a block of jets. What does not: finding
 jets (clustering.py), powers and smearing of finished images (reprocessing.py).
 
-Every operation acts on the 200 slots of one jet alone, in a fixed order, so an image is bit for
+Every operation acts on the constituents of one jet alone, in a fixed order, so an image is bit for
 bit the same in whatever block of jets it is computed. The procedure is that of arXiv:2402.17714,
 with the usual sign of eta and phi measured from the constituent of most pT. The `original` convention has
 minus eta and the constituent of most energy instead: the flip removes the mirror image and the centring
@@ -21,49 +21,62 @@ if TYPE_CHECKING:
 
 SIZE = 40
 HALF_WIDTH = 0.8
+CHUNK = 256
 
 
 class JetFrame(NamedTuple):
-    """Constituents in the frame of their jet; all float64 (jets, slots).
+    """Filled constituents of all jets one after the other, each in the frame of its jet.
 
-    phi: along the major axis of the pT distribution. eta: across it. pt: GeV, 0 in empty slots.
+    jet: int64 (n,), the jet that each belongs to, ascending. phi: float64 (n,), along the major axis of the
+    pT distribution. eta: float64 (n,), across it. pt: float64 (n,), GeV.
     """
 
+    jet: NDArray[np.int64]
     phi: NDArray[np.float64]
     eta: NDArray[np.float64]
     pt: NDArray[np.float64]
 
 
-def jet_frame(constituents: NDArray[np.float64]) -> JetFrame:
+def jet_frame(constituents: NDArray[np.float64], *, mirrored: bool = False) -> JetFrame:
     """Centre, rotate and flip jets: float64 (jets, slots, 3) of (pT, eta, phi) -> JetFrame.
 
     The pT-weighted centroid goes to the origin, the major axis of the pT-weighted second moments
     to the phi axis, the quadrant with most pT to phi > 0, eta > 0. Empty slots have pT = 0; the first
-    slot is what phi is measured from before anything is averaged.
+    slot is what phi is measured from before anything is averaged. mirrored: minus eta, as the original.
     """
-    pt, eta, phi = (np.ascontiguousarray(constituents[..., column]) for column in range(3))
-    total = _per_jet(pt)
+    jets = len(constituents)
+    jet, slot = np.nonzero(constituents[..., 0] > 0)
+    pt, eta, phi = constituents[jet, slot].T
+    if mirrored:
+        eta = -eta
+    total = np.bincount(jet, pt, jets)
     total = np.where(total > 0, total, 1.0)
 
+    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        # added up one after the other, within each jet alone
+        return (np.bincount(jet, pt * values, jets) / total)[jet]
+
     # phi has no origin: measure it from one constituent before averaging anything
-    phi = _wrap(phi - phi[:, :1])
-    eta = eta - eta[:, :1]
-    phi = _wrap(phi - _per_jet(pt * phi) / total)
-    phi = phi - _per_jet(pt * phi) / total
-    eta = eta - _per_jet(pt * eta) / total
+    phi = _wrap(phi - constituents[jet, 0, 2])
+    phi = _wrap(phi - mean(phi))
+    phi = phi - mean(phi)
+    eta = eta - mean(eta)
 
     # the major axis of a symmetric 2x2 tensor has this angle in closed form
-    along, across, mixed = _per_jet(pt * phi * phi), _per_jet(pt * eta * eta), _per_jet(pt * phi * eta)
+    along, across, mixed = (
+        np.bincount(jet, pt * product, jets) for product in (phi * phi, eta * eta, phi * eta)
+    )
     angle = 0.5 * np.arctan2(2.0 * mixed, along - across)
-    cosine, sine = np.cos(angle), np.sin(angle)
+    cosine, sine = np.cos(angle)[jet], np.sin(angle)[jet]
     phi, eta = phi * cosine + eta * sine, eta * cosine - phi * sine
 
-    right, up = phi > 0, eta > 0
-    quadrants = [_per_jet(pt * mask) for mask in (right & up, ~right & up, ~right & ~up, right & ~up)]
-    heaviest = np.argmax(np.concatenate(quadrants, axis=1), axis=1)[:, None]
-    phi = np.where((heaviest == 1) | (heaviest == 2), -phi, phi)
-    eta = np.where((heaviest == 2) | (heaviest == 3), -eta, eta)
-    return JetFrame(phi, eta, pt)
+    # quadrants counted from phi > 0, eta > 0 against the clock; the first of equals
+    left, down = phi <= 0, eta <= 0
+    quadrant = np.where(down, 3 - left, left)
+    heaviest = np.bincount(4 * jet + quadrant, pt, 4 * jets).reshape(jets, 4).argmax(axis=1)
+    phi = phi * np.where((heaviest == 1) | (heaviest == 2), -1.0, 1.0)[jet]
+    eta = eta * np.where(heaviest >= 2, -1.0, 1.0)[jet]
+    return JetFrame(jet, phi, eta, pt)
 
 
 def jet_images(
@@ -77,28 +90,26 @@ def jet_images(
 
     First image axis phi, second eta, from -half_width to half_width each, pixels half-open except the last.
     Constituents outside are dropped. A jet with nothing inside gives an image of zeros (the
-    original stops the whole conversion there). mirrored: minus eta, as the original has it.
+    original stops the whole conversion there). mirrored: as for `jet_frame`.
     """
-    leading = constituents.shape[:-2]
     flat = constituents.reshape(-1, *constituents.shape[-2:])
-    frame = jet_frame(flat * np.array([1.0, -1.0, 1.0]) if mirrored else flat)
+    images = np.zeros(len(flat) * size * size, np.float32)
     edges = np.linspace(-half_width, half_width, size + 1)
-    column, row = _pixel(frame.phi, edges), _pixel(frame.eta, edges)
-    inside = (column >= 0) & (row >= 0) & (frame.pt > 0)
-    jet = np.broadcast_to(np.arange(len(flat))[:, None], inside.shape)
-    pixel = (jet * size + column) * size + row
-    number = len(flat) * size * size
-    filled = np.bincount(pixel[inside], weights=frame.pt[inside], minlength=number).astype(np.float64)
-    images = filled.reshape(len(flat), size * size)
-    total = _per_jet(images)
-    shares = images / np.where(total > 0, total, 1.0)
-    return shares.reshape(*leading, size, size).astype(np.float32)
-
-
-def _per_jet(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum over the last axis, kept. Contiguous rows of fixed length are summed in one fixed order."""
-    summed: NDArray[np.float64] = np.ascontiguousarray(values).sum(axis=-1, keepdims=True)
-    return summed
+    sums = np.zeros(CHUNK * size * size)
+    # as many jets at a time as stay in the processor's cache
+    for first in range(0, len(flat), CHUNK):
+        part = flat[first : first + CHUNK]
+        frame = jet_frame(part, mirrored=mirrored)
+        column, row = _pixel(frame.phi, edges), _pixel(frame.eta, edges)
+        inside = (column >= 0) & (row >= 0)
+        jet, pt = frame.jet[inside], frame.pt[inside]
+        pixel = ((frame.jet * size + column) * size + row)[inside]
+        total = np.bincount(jet, pt, len(part))
+        # few pixels are filled: sums in double precision are kept of those alone
+        np.add.at(sums, pixel, pt)
+        images[first * size * size + pixel] = sums[pixel] / total[jet]
+        sums[pixel] = 0.0
+    return images.reshape(*constituents.shape[:-2], size, size)
 
 
 def _wrap(phi: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -108,9 +119,12 @@ def _wrap(phi: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _pixel(coordinate: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Pixel index along one axis; -1 outside."""
-    last = len(edges) - 2
-    index = np.searchsorted(edges, coordinate, side="right").astype(np.int64) - 1
-    index[coordinate == edges[-1]] = last
-    index[index > last] = -1
-    return index
+    """Pixel index along one axis of evenly spaced `edges`, half-open but the last; -1 outside."""
+    size = len(edges) - 1
+    guess = (coordinate - edges[0]) * (size / (edges[-1] - edges[0]))
+    index = np.clip(guess, -1.0, size).astype(np.int64)
+    # the guess may be off by rounding: the edges decide, as they would in a histogram
+    below = np.clip(index, 0, size - 1)
+    index = below + (coordinate >= edges[below + 1]) - (coordinate < edges[below])
+    index[coordinate == edges[-1]] = size - 1
+    return np.where((index < 0) | (index >= size), -1, index)

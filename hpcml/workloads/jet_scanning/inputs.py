@@ -102,7 +102,8 @@ def read_clustered(path: Path, first: int, *, count: int) -> Clustered:
     except (OSError, KeyError) as error:
         raise _unreadable(path, "clustered", error) from error
     if momenta.ndim != 4 or momenta.shape[1] != 2 or momenta.shape[3] != 4:
-        raise UsageError(f"{path}: `events` has shape (n, {momenta.shape[1:]})", "expected (n, 2, slots, 4)")
+        found = ", ".join(map(str, momenta.shape[1:]))
+        raise UsageError(f"{path}: `events` has shape (n, {found}), expected (n, 2, slots, 4)")
     _finite(path, momenta, first)
     _finite(path, m_jj, first)
     px, py, pz = momenta[..., 1], momenta[..., 2], momenta[..., 3]

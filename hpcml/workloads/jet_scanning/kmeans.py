@@ -29,11 +29,12 @@ CHUNK = 2048
 
 class Training(NamedTuple):
     """Jets to train on: points float32 (n, features), weights uint16 (n,) > 0, norms float32 (n,), the
-    squared length of each point."""
+    squared length of each point, copies int64 (m,), each row as often as its weight says."""
 
     points: NDArray[np.float32]
     weights: NDArray[np.integer]
     norms: NDArray[np.float32]
+    copies: NDArray[np.int64]
 
 
 class Fit(NamedTuple):
@@ -47,7 +48,8 @@ class Fit(NamedTuple):
 
 def training(points: NDArray[np.float32], weights: NDArray[np.integer]) -> Training:
     """`points` (n, features) with integer `weights` (n,) > 0 and their norms."""
-    return Training(points, weights, np.einsum("ij,ij->i", points, points))
+    copies = np.repeat(np.arange(len(points)), weights)
+    return Training(points, weights, np.einsum("ij,ij->i", points, points), copies)
 
 
 def fit(
@@ -77,7 +79,9 @@ def fit(
         found = [_lloyd(jets, start) for start in starts]
     else:
         found = [
-            fit_minibatch(jets.points, jets.weights, start, norms=jets.norms, batch_size=batch_size, rng=rng)
+            fit_minibatch(
+                jets.points, start, copies=jets.copies, norms=jets.norms, batch_size=batch_size, rng=rng
+            )
             for start, rng in zip(starts, streams, strict=True)
         ]
     values = inertia(jets, np.stack([one.centres for one in found]))
@@ -101,12 +105,11 @@ def _lloyd(jets: Training, start: NDArray[np.float32]) -> Centres:
 
 def _sample(jets: Training, size: int, *, rng: np.random.Generator) -> Training:
     """`size` jets drawn by weight, repeated ones with their number; all where there are fewer."""
-    cumulative = np.cumsum(jets.weights, dtype=np.int64)
-    if cumulative[-1] <= size:
+    if len(jets.copies) <= size:
         return jets
-    drawn = np.searchsorted(cumulative, rng.integers(0, cumulative[-1], size), side="right")
+    drawn = np.sort(jets.copies[rng.integers(0, len(jets.copies), size)])
     rows, times = np.unique(drawn, return_counts=True)
-    return Training(jets.points[rows], times, jets.norms[rows])
+    return Training(jets.points[rows], times, jets.norms[rows], drawn)
 
 
 def seed_centres(jets: Training, *, k: int, streams: Sequence[np.random.Generator]) -> NDArray[np.float32]:
@@ -126,12 +129,9 @@ def seed_centres(jets: Training, *, k: int, streams: Sequence[np.random.Generato
     chosen = np.zeros((number, k), np.int64)
     each = np.arange(number)
     for step in range(k):
-        if step == 0:
-            drawn = np.stack([_draw(weights, rng, 1) for rng in streams])
-        else:
-            drawn = np.stack(
-                [_draw(weights * row, rng, trials) for row, rng in zip(closest, streams, strict=True)]
-            )
+        drawn = _draw(
+            closest * weights if step else weights[None].repeat(number, 0), streams, trials if step else 1
+        )
         rows = drawn.ravel()
         product = gram[rows] if gram is not None else points[rows] @ points.T
         distance = (-2.0 * product).reshape(number, -1, len(points))
@@ -144,11 +144,19 @@ def seed_centres(jets: Training, *, k: int, streams: Sequence[np.random.Generato
     return points[chosen]
 
 
-def _draw(weights: NDArray[np.float64], rng: np.random.Generator, number: int) -> NDArray[np.int64]:
-    cumulative = np.cumsum(weights)
-    drawn = np.searchsorted(cumulative, rng.random(number) * cumulative[-1], side="right")
+def _draw(
+    weights: NDArray[np.float64], streams: Sequence[np.random.Generator], number: int
+) -> NDArray[np.int64]:
+    """`number` columns for each row of `weights` (streams, n), drawn with these: (streams, number)."""
+    cumulative = np.cumsum(weights, axis=1)
+    drawn = np.stack(
+        [
+            np.searchsorted(row, rng.random(number) * row[-1], side="right")
+            for row, rng in zip(cumulative, streams, strict=True)
+        ]
+    )
     # all points may coincide with centres: then nothing is left to draw, and any point is as good
-    rows: NDArray[np.int64] = np.minimum(drawn, len(weights) - 1)
+    rows: NDArray[np.int64] = np.minimum(drawn, weights.shape[1] - 1)
     return rows
 
 

@@ -28,20 +28,20 @@ class Centres(NamedTuple):
 
 def fit_minibatch(
     points: NDArray[np.float32],
-    weights: NDArray[np.integer],
     start: NDArray[np.float32],
     *,
+    copies: NDArray[np.int64],
     norms: NDArray[np.float32],
     batch_size: int,
     rng: np.random.Generator,
 ) -> Centres:
     """Move the centres `start` (k, features) over random batches of `points` (n, features).
 
-    norms: float32 (n,), squared lengths of the points. A row is drawn with probability proportional to
-    its integer weight > 0 (n,). Each centre is the mean of all jets that any batch gave to it.
+    copies: int64 (m,), the number of each row as often as its weight says: what batches are drawn from.
+    norms: float32 (n,), squared lengths of the points. Each centre is the mean of all jets that any batch
+    gave to it.
     """
-    cumulative = np.cumsum(weights, dtype=np.int64)
-    total = int(cumulative[-1])
+    total = len(copies)
     size = min(batch_size, total)
     centres, k = start.astype(np.float32, copy=True), len(start)
     counts = np.zeros(k)
@@ -51,7 +51,7 @@ def fit_minibatch(
     steps = max(1, EPOCHS * total // size)
     for step in range(steps):
         # jets that were drawn several times are looked at once
-        drawn = np.searchsorted(cumulative, rng.integers(0, total, size), side="right")
+        drawn = copies[rng.integers(0, total, size)]
         times = np.bincount(drawn, minlength=len(points))
         rows = np.flatnonzero(times)
         batch, times = points[rows], times[rows]

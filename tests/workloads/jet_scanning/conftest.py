@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -123,7 +123,8 @@ def joined(*runs: FakeInput) -> FakeInput:
             table: {name: np.concatenate([run.tables[table][name] for run in runs]) for name in columns}
             for table, columns in first.tables.items()
         },
-        units=[unit for run in runs for unit in run.units],
+        # the value is part of the key, as in the engine
+        units=[replace(unit, key=f"{unit.key}.{n}") for n, run in enumerate(runs) for unit in run.units],
         lengths={table: [n for run in runs for n in run.lengths[table]] for table in first.tables},
         swept={name: [v for run in runs for v in run.swept[name]] for name in first.swept},
     )

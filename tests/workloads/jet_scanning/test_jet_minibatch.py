@@ -16,10 +16,9 @@ def jets(simulated):
 def fit(points, weights, start, batch_size=256):
     points, start = np.asarray(points, np.float32), np.asarray(start, np.float32)
     rng = seeds.stream(1, "init")
+    copies = np.repeat(np.arange(len(points)), np.asarray(weights))
     norms = (points**2).sum(axis=1)
-    return minibatch.fit_minibatch(
-        points, np.asarray(weights), start, norms=norms, batch_size=batch_size, rng=rng
-    )
+    return minibatch.fit_minibatch(points, start, copies=copies, norms=norms, batch_size=batch_size, rng=rng)
 
 
 def test_rows_are_drawn_by_weight():
