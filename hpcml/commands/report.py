@@ -32,17 +32,18 @@ STYLE = (
 
 
 def report(opened: OpenCampaign) -> Path | None:
-    """Write report/*.png and report/index.html; None when no workload draws anything."""
+    """Write report/*.png, *.pdf and report/index.html; None when no workload draws anything."""
     merged = [step for step in opened.steps if step.layout.table.is_file()]
     tables = {step.name: step.table() for step in merged}
     sections: list[str] = []
     for step in merged:
         earlier = {name: tables[name] for name in [one.name for one in merged][: merged.index(step) + 1]}
         workload = step.instance(step.combinations()[0])
-        for figure, image in _drawn(workload, step.plan.workload, earlier):
-            with replacing(opened.layout.report / f"{step.name}-{figure.name}.png") as path:
-                path.write_bytes(image)
-            text = base64.b64encode(image).decode()
+        for figure, images in _drawn(workload, step.plan.workload, earlier):
+            for suffix, image in images.items():
+                with replacing(opened.layout.report / f"{step.name}-{figure.name}.{suffix}") as path:
+                    path.write_bytes(image)
+            text = base64.b64encode(images["png"]).decode()
             caption = html.escape(figure.caption)
             sections.append(
                 f'<figure><img alt="{caption}" src="data:image/png;base64,{text}">'
@@ -66,17 +67,23 @@ def report(opened: OpenCampaign) -> Path | None:
     return page
 
 
-def _drawn(workload: Workload, name: str, tables: Mapping[str, Input]) -> list[tuple[Figure, bytes]]:
+def _drawn(
+    workload: Workload, name: str, tables: Mapping[str, Input]
+) -> list[tuple[Figure, dict[str, bytes]]]:
     hint = "all steps are merged: mend report(), then `hpcml report DIR`"
     with authored(name, "report()", hint=hint):
-        drawn = [(figure, _png(figure.figure)) for figure in workload.report(tables)]
+        drawn = [(figure, _written(figure.figure)) for figure in workload.report(tables)]
     for figure, _ in drawn:
         if not NAME.fullmatch(figure.name):
             raise UsageError(f"workload {name!r}: a figure cannot be called {figure.name!r}", hint)
     return drawn
 
 
-def _png(figure: Any) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=140)
-    return buffer.getvalue()
+def _written(figure: Any) -> dict[str, bytes]:
+    """A figure for screens and for papers: {suffix: content}, without the date of today in it."""
+    images = {}
+    for suffix, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=suffix, dpi=140, metadata=metadata)
+        images[suffix] = buffer.getvalue()
+    return images

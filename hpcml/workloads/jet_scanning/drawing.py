@@ -28,7 +28,9 @@ def _style() -> Any:
         "ytick.labelsize": 11.0, "legend.fontsize": 10.5, "ytick.major.size": 6.0, "ytick.minor.size": 3.0,
         "axes.autolimit_mode": "data", "axes.labelpad": 5.0, "lines.linewidth": 1.6, "legend.borderpad": 0.4,
     }  # fmt: skip
-    return {**mplhep.style.ATLAS, **sizes}
+    # its mathematical fonts are no more in force when a figure is written: the usual ones then
+    style = {key: value for key, value in mplhep.style.ATLAS.items() if not key.startswith("mathtext")}
+    return {**style, **sizes}
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
