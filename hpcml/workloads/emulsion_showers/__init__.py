@@ -1,0 +1,1 @@
+"""Electromagnetic showers in emulsion bricks: from base-tracks to energies."""
