@@ -27,11 +27,17 @@ BUILTIN: dict[str, str] = {
     "jets.rebin": "hpcml.workloads.jet_scanning.workload_evaluate:Rebinned",
     "jets.toys": "hpcml.workloads.jet_scanning.workload_significance:FitToys",
     "jets.significance": "hpcml.workloads.jet_scanning.workload_significance:Significances",
+    "emulsion.synthetic": "hpcml.workloads.emulsion_showers.workload_brick:SyntheticBrick",
+    "emulsion.prepare": "hpcml.workloads.emulsion_showers.workload_brick:PreparedBricks",
+    "emulsion.showers": "hpcml.workloads.emulsion_showers.workload_showers:LinkedShowers",
     "probe": "hpcml.workloads.probe:Probe",
 }
 # what the extras bring that a worker imports
-NEEDS: dict[str, tuple[str, ...]] = {"jets": ("fastjet", "sklearn", "scipy", "tables")}
-EXTRA_OF: dict[str, str] = {"jets": "jets"}
+NEEDS: dict[str, tuple[str, ...]] = {
+    "jets": ("fastjet", "sklearn", "scipy", "tables"),
+    "emulsion": ("numba", "sklearn", "scipy", "pandas"),
+}
+EXTRA_OF: dict[str, str] = {"jets": "jets", "emulsion": "emulsion"}
 
 
 def known_names() -> list[str]:

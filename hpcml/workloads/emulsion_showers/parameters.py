@@ -1,0 +1,57 @@
+"""What a job file may set for the workloads from base-tracks to linked showers, with defaults and bounds.
+
+What lives here: frozen dataclasses. What does not: what the parameters do (the modules that they name);
+classification and energies (parameters_learning.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt
+
+from hpcml.workloads.emulsion_showers.geometry import Orientation
+from hpcml.workloads.emulsion_showers.linking import Links
+from hpcml.workloads.emulsion_showers.selection import Cuts
+from hpcml.workloads.emulsion_showers.synthetic import Detector
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticParameters:
+    """showers: how many exist, block_size of them in a unit. energies: GeV, in turn. density: background
+    base-tracks per cm2 and film. kind: `data` has volume tracks of the primaries and no truth.
+    detector: see synthetic.py."""
+
+    showers: Annotated[int, Ge(0)] = 60
+    block_size: Annotated[int, Ge(1)] = 10
+    energies: tuple[Annotated[float, Gt(0.1)], ...] = (6.0,)
+    density: Annotated[float, Ge(0)] = 100.0
+    kind: Literal["simulation", "data"] = "simulation"
+    detector: Detector = field(default_factory=Detector)
+
+    def __post_init__(self) -> None:
+        if not self.energies:
+            raise ValueError("energies must hold at least one")
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareParameters:
+    """kind: how starters are found, see starters.py. layout: of files, see inputs.py. orientation: which way
+    they count plates. which: segment of a volume track that data start from. density: uniform background
+    added to each film, base-tracks per cm2. cell_size: um, of the index."""
+
+    kind: Literal["simulation", "data"] = "simulation"
+    layout: Literal["base_tracks", "faser", "root"] = "base_tracks"
+    orientation: Orientation = "from_downstream"
+    which: Literal["last", "first"] = "last"
+    density: Annotated[float, Ge(0)] = 0.0
+    cell_size: Annotated[float, Gt(0)] = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class ShowerParameters:
+    """cuts: see selection.py. links: see linking.py."""
+
+    cuts: Cuts = field(default_factory=Cuts)
+    links: Links = field(default_factory=Links)

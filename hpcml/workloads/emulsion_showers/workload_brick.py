@@ -1,0 +1,301 @@
+"""From base-tracks to sorted bricks: the workloads `emulsion.synthetic` and `emulsion.prepare`.
+
+What lives here: units, and which function gets which array. What does not: the generator (synthetic.py),
+sorting (brick.py), files (inputs.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from hpcml.errors import UsageError
+from hpcml.workload import Arrays, Context, Input, InputSpec, Table, Unit, Workload
+from hpcml.workloads.emulsion_showers import background, brick, geometry, projection, starters
+from hpcml.workloads.emulsion_showers.parameters import PrepareParameters, SyntheticParameters
+from hpcml.workloads.emulsion_showers.tables import (
+    BACKGROUND,
+    CELLS,
+    DATA,
+    GRID,
+    NONE,
+    PLATES,
+    SIMULATION,
+    STARTERS,
+    TRACK,
+    TRACKS,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Columns = dict[str, NDArray[Any]]
+
+PER_SHOWER = 100_000  # numbers of base-tracks that a simulated shower may use
+
+
+def track_columns(number: int, given: Mapping[str, Any]) -> Columns:
+    """Columns of the table of base-tracks, (number,) each; what is not given means `unknown`."""
+    unknown = {"event": NONE, "mc_track": NONE, "p": NONE, "flag": 0, "track_id": -1}
+    return {
+        one.name: np.broadcast_to(np.asarray(given.get(one.name, unknown.get(one.name))), (number,)).astype(
+            one.dtype
+        )
+        for one in TRACK
+    }
+
+
+def joined(parts: list[Columns]) -> Columns:
+    """Base-tracks of several parts one after the other."""
+    return {one.name: np.concatenate([part[one.name] for part in parts]) for one in TRACK}
+
+
+class SyntheticBrick(Workload):
+    """Simulated showers and background of one brick. A unit is a block of showers, or the background of a
+    film."""
+
+    name = "emulsion.synthetic"
+    version = 1
+    Parameters = SyntheticParameters
+    listing = frozenset({"showers"})
+    parameters: SyntheticParameters
+
+    def units(self, inputs: Mapping[str, Input]) -> Iterator[Unit]:
+        p = self.parameters
+        # the background first: showers may become more
+        if p.density:
+            for plate in range(p.detector.films):
+                yield Unit(f"background-{plate:03d}", {"plate": plate, "first": 0, "count": 0}, 1.0)
+        for first in range(0, p.showers, p.block_size):
+            count = min(p.block_size, p.showers - first)
+            yield Unit(
+                f"showers-{first:05d}-{first + count - 1:05d}", {"plate": -1, "first": first, "count": count}
+            )
+
+    def tables(self) -> tuple[Table, ...]:
+        return (TRACKS,)
+
+    def process(self, unit: Unit, shared: Any, ctx: Context) -> Mapping[str, Arrays]:
+        plate = int(unit.payload["plate"])
+        if plate >= 0:
+            return {"tracks": self._background(plate, ctx)}
+        first = int(unit.payload["first"])
+        showers = [self._shower(number, ctx) for number in range(first, first + int(unit.payload["count"]))]
+        return {"tracks": joined(showers)}
+
+    def _background(self, plate: int, ctx: Context) -> Columns:
+        p = self.parameters
+        film = background.uniform_film(
+            ctx.stream("background", plate), p.density, low=(0.0, 0.0), high=p.detector.side
+        )
+        source = BACKGROUND if p.kind == "simulation" else DATA
+        z = -p.detector.pitch * plate
+        number = len(film.x)
+        # numbers of data must not meet those of showers on the same film
+        start = 0 if p.kind == "simulation" else 10**12
+        given = {"plate": plate, "id": start + np.arange(number), "source": source, "z": z, **film._asdict()}
+        return track_columns(number, given)
+
+    def _shower(self, number: int, ctx: Context) -> Columns:
+        from hpcml.workloads.emulsion_showers.synthetic import electron_shower
+
+        p = self.parameters
+        energy = p.energies[number % len(p.energies)]
+        shower = electron_shower(ctx.stream("shower", number), energy, p.detector)
+        size = len(shower.x)
+        given: dict[str, Any] = {**shower._asdict(), "id": number * PER_SHOWER + np.arange(size)}
+        if p.kind == "simulation":
+            flag = np.where(shower.mc_track % 2 == 0, 11, -11)
+            given |= {"source": SIMULATION, "event": number, "flag": flag}
+        else:
+            track = np.where(shower.mc_track == 0, number, -1)
+            given = {key: value for key, value in given.items() if key not in ("mc_track", "p")}
+            given |= {"source": DATA, "track_id": track}
+        return track_columns(size, given)
+
+
+class BrickFiles(NamedTuple):
+    """What bricks are made of. tracks: a step's table, or None. files: one a brick. background: none, one
+    for all, or one a brick. positions: z of each plate to move to, or None. branches: of ROOT trees."""
+
+    tracks: Input | None
+    files: list[Path]
+    background: list[Path]
+    positions: Mapping[int, float] | None
+    branches: Mapping[str, str] | None
+
+
+class PreparedBricks(Workload):
+    """Base-tracks -> sorted bricks and their starters. A unit is a brick: a file, or a step."""
+
+    name = "emulsion.prepare"
+    version = 1
+    Parameters = PrepareParameters
+    inputs = (
+        InputSpec("tracks", "files of base-tracks, one a brick, or a step emulsion.synthetic"),
+        InputSpec(
+            "background",
+            "files of background base-tracks: one for all bricks, or one for each",
+            required=False,
+        ),
+        InputSpec(
+            "geometry",
+            "a YAML file, `plates: {0: z, 1: z, ...}`: base-tracks are moved there",
+            required=False,
+        ),
+        InputSpec(
+            "branches", "for ROOT trees, a YAML file: `tree: NAME, columns: {x: BRANCH, ...}`", required=False
+        ),
+    )
+    parameters: PrepareParameters
+
+    def units(self, inputs: Mapping[str, Input]) -> Iterator[Unit]:
+        for number in range(1 if _is_step(inputs["tracks"]) else len(inputs["tracks"].paths)):
+            yield Unit(f"brick-{number:03d}", {"brick": number})
+
+    def tables(self) -> tuple[Table, ...]:
+        return TRACKS, PLATES, GRID, CELLS, STARTERS
+
+    def open(self, inputs: Mapping[str, Input]) -> BrickFiles:
+        from hpcml.workloads.emulsion_showers.inputs import read_map
+
+        paths = {
+            name: list(inputs[name].paths)
+            for name in ("background", "geometry", "branches")
+            if name in inputs
+        }
+        is_step = _is_step(inputs["tracks"])
+        files = [] if is_step else list(inputs["tracks"].paths)
+        more = paths.get("background", [])
+        if len(more) not in (0, 1, max(len(files), 1)):
+            raise UsageError(
+                f"{len(files)} bricks and {len(more)} files of background", "one for all, or one for each"
+            )
+        positions, branches = None, None
+        if "geometry" in paths:
+            positions = read_map(paths["geometry"][0], keys=("plates",))["plates"]
+        if "branches" in paths:
+            found = read_map(paths["branches"][0], keys=("tree", "columns"))
+            branches = {"tree": found["tree"], **found["columns"]}
+        return BrickFiles(inputs["tracks"] if is_step else None, files, more, positions, branches)
+
+    def process(self, unit: Unit, shared: BrickFiles, ctx: Context) -> Mapping[str, Arrays]:
+        p, number = self.parameters, int(unit.payload["brick"])
+        name = str(shared.files[number]) if shared.files else "the brick"
+        rows = self._rows(shared, number)
+        brick.check_base_tracks(rows, name=name)
+        if shared.positions is not None:
+            rows = _moved(rows, shared.positions, name=name)
+        positions = geometry.plate_positions(rows["plate"], rows["z"], name=name)
+        if p.density:
+            rows = joined([rows, *self._uniform(rows, positions, number, ctx)])
+        # one z for each plate from here on
+        rows["z"] = positions[rows["plate"]].astype(np.float32)
+        built = brick.build(rows, positions, size=p.cell_size)
+        found = self._starters(built)
+        present = np.arange(len(positions), dtype=np.int32)
+        cells_a_plate = built.grid.number[0] * built.grid.number[1]
+        return {
+            "tracks": built.columns,
+            "plates": {
+                "plate": present,
+                "z": positions,
+                "first": built.cells[present.astype(np.int64) * cells_a_plate],
+            },
+            "grid": {
+                "low": np.array([built.grid.low]),
+                "size": np.array([built.grid.size]),
+                "number": np.array([built.grid.number], np.int32),
+            },
+            "cells": {"first": built.cells},
+            "starters": {
+                "brick": np.full(len(found.row), number, np.int32),
+                "shower": found.shower,
+                "row": found.row,
+                "reason": found.reason.astype("S24"),
+                "true_segments": found.true_segments,
+            },
+        }
+
+    def _rows(self, shared: BrickFiles, number: int) -> Columns:
+        """All base-tracks of a brick that are given, by source."""
+        from hpcml.workloads.emulsion_showers.inputs import read_tracks
+
+        p = self.parameters
+        if shared.tracks is not None:
+            parts = [{one.name: np.asarray(shared.tracks.array(one.name, "tracks")) for one in TRACK}]
+        else:
+            source = SIMULATION if p.kind == "simulation" else DATA
+            parts = [read_tracks(shared.files[number], p.layout, source=source, branches=shared.branches)]
+        if shared.background:
+            path = shared.background[number if len(shared.background) > 1 else 0]
+            parts.append(read_tracks(path, p.layout, source=BACKGROUND, branches=shared.branches))
+        rows = joined(parts)
+        if p.orientation == "from_upstream":
+            plate, z = geometry.count_from_downstream(rows["plate"], rows["z"])
+            rows |= {"plate": plate, "z": z.astype(np.float32)}
+        return rows
+
+    def _uniform(
+        self, rows: Columns, positions: NDArray[np.float64], number: int, ctx: Context
+    ) -> Iterator[Columns]:
+        """Uniform background on each film over the area that base-tracks cover, numbered behind all
+        others."""
+        low = (float(rows["x"].min()), float(rows["y"].min()))
+        high = (float(rows["x"].max()), float(rows["y"].max()))
+        start = int(rows["id"].max()) + 1
+        for plate in np.flatnonzero(np.isfinite(positions)).tolist():
+            stream = ctx.stream("background", number, plate)
+            film = background.uniform_film(stream, self.parameters.density, low=low, high=high)
+            size = len(film.x)
+            given = {
+                "plate": plate,
+                "id": start + np.arange(size),
+                "source": BACKGROUND,
+                "z": positions[plate],
+            }
+            yield track_columns(size, {**given, **film._asdict()})
+
+    def _starters(self, built: brick.Brick) -> starters.Starters:
+        columns = built.columns
+        if self.parameters.kind == "data":
+            slopes = (columns["tx"], columns["ty"])
+            return starters.data_starters(
+                columns["plate"], columns["track_id"], slopes, which=self.parameters.which
+            )
+        signal = np.flatnonzero(columns["source"] == SIMULATION)
+        own = {name: columns[name][signal] for name in ("plate", "event", "mc_track", "id")}
+        found = starters.simulated_starters(own["plate"], own["event"], own["mc_track"], own["id"])
+        if not len(found.row):
+            raise UsageError(
+                "the brick holds no simulated event", "set kind: data, or name a file of simulation"
+            )
+        row = np.where(found.row < 0, -1, signal[found.row])
+        return found._replace(row=row)
+
+
+def _is_step(tracks: Input) -> bool:
+    """Whether base-tracks come from a step: a file input has no units."""
+    try:
+        tracks.keys()
+    except UsageError:
+        return False
+    return True
+
+
+def _moved(rows: Columns, target: Mapping[int, float], *, name: str) -> Columns:
+    """Base-tracks on films at the z of a geometry file."""
+    present = np.unique(rows["plate"]).tolist()
+    missing = [plate for plate in present if plate not in target]
+    if missing:
+        raise UsageError(
+            f"{name}: the geometry has no z of plate {missing[0]}", "name every plate that has base-tracks"
+        )
+    z = np.array([target.get(plate, np.nan) for plate in range(max(present) + 1)])[rows["plate"]]
+    slopes = (rows["tx"].astype(np.float64), rows["ty"].astype(np.float64))
+    x, y, old = (rows[one].astype(np.float64) for one in ("x", "y", "z"))
+    x, y = projection.moved_to(x, y, old, slopes=slopes, target=z)
+    return rows | {"x": x.astype(np.float32), "y": y.astype(np.float32), "z": z.astype(np.float32)}
