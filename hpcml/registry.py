@@ -30,6 +30,10 @@ BUILTIN: dict[str, str] = {
     "emulsion.synthetic": "hpcml.workloads.emulsion_showers.workload_brick:SyntheticBrick",
     "emulsion.prepare": "hpcml.workloads.emulsion_showers.workload_brick:PreparedBricks",
     "emulsion.showers": "hpcml.workloads.emulsion_showers.workload_showers:LinkedShowers",
+    "emulsion.train": "hpcml.workloads.emulsion_showers.workload_learning:TrainedForest",
+    "emulsion.folds": "hpcml.workloads.emulsion_showers.workload_learning:CrossValidation",
+    "emulsion.apply": "hpcml.workloads.emulsion_showers.workload_learning:AppliedForest",
+    "emulsion.energy": "hpcml.workloads.emulsion_showers.workload_energy:ShowerEnergies",
     "probe": "hpcml.workloads.probe:Probe",
 }
 # what the extras bring that a worker imports

@@ -6,7 +6,6 @@ What lives here: the timed code and its plain twins. What does not: ratios and b
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -212,9 +211,12 @@ def full_set() -> dict[str, float]:
         shared = data(np.memmap(path, np.float32, "r", shape=(total, 2, 128)), m_jj)
         taken = seconds(lambda: scan(shared, 0, 0, 15))
         status = Path("/proc/self/status").read_text(encoding="utf-8")
-        own = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon"))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": taken, "peak": peak * 1024.0, "own": own * 1024.0}
+        # (what getrusage tells counts the parent before the start)
+        peak, own = (
+            next(float(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(name))
+            for name in ("VmHWM", "RssAnon")
+        )
+    return {"seconds": taken, "peak": peak, "own": own}
 
 
 TIMED: dict[str, Callable[[], Any]] = {

@@ -62,7 +62,7 @@ def follow(page: str, place: Path) -> dict[str, str]:
 def check(printed: dict[str, str], place: Path) -> None:
     root = place / "campaigns" / "first-campaign"
     tables = json.loads(toy.hpcml("verify", root, "--json").stdout)["digests"]
-    assert set(tables) == {"events/images", "scan/statistics", "scan/counts"}
+    assert {"events/images", "scan/statistics", "scan/counts"} < set(tables)
     verified = next(text for line, text in printed.items() if line.startswith("hpcml verify"))
     assert all(digest in verified for digest in tables.values())
     assert list((root / "report").glob("*.png"))

@@ -83,4 +83,4 @@ def test_the_jet_job_file_killed_in_each_step_ends_in_the_digest_of_a_run_here(
         told = either.ok("logs", either.root, "--step", step, "--lines", "500")
         assert "ends with exit code 137" in told and f"{step}: merged" in told
     assert either.digests() == either.reference()
-    assert set(either.digests()) == {"images/images", "scan/statistics", "scan/counts"}
+    assert {"images/images", "scan/statistics", "scan/counts"} < set(either.digests())

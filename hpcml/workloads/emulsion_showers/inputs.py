@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpcml.errors import UsageError, nearest
+from hpcml.errors import UsageError
 from hpcml.workloads.emulsion_showers.tables import NONE, TRACK
 
 if TYPE_CHECKING:
@@ -51,10 +51,7 @@ def read_tracks(
     missing = [name for name in NEEDED if name not in found]
     if missing:
         wanted = [old for old, new in names.items() if new in missing] or missing
-        raise UsageError(
-            f"{path} has no column {', '.join(wanted)}",
-            nearest(wanted[0], list(raw)) or f"it has {', '.join(raw)}",
-        )
+        raise UsageError(f"{path} has no column {', '.join(wanted)}; it has {', '.join(raw)}")
     number = len(found["x"])
     found.setdefault("id", np.arange(number))
     found["source"] = np.full(number, source)
@@ -125,10 +122,9 @@ def _root(path: Path, branches: Mapping[str, str] | None) -> Columns:
         tree = file[tree_name]
         absent = [name for name in wanted.values() if name not in tree]
         if absent:
-            raise UsageError(
-                f"{path}: tree {tree_name!r} has no branch {', '.join(absent)}",
-                f"it has {', '.join(tree.keys())}",
-            )
+            # in one line: what is told of a failed unit has no second one
+            there = ", ".join(tree.keys())
+            raise UsageError(f"{path}: tree {tree_name!r} has no branch {', '.join(absent)}; it has {there}")
         flat = {new: _flat(tree[name].array(library="np")) for new, name in wanted.items()}
     sizes = {name: len(values) for name, values in flat.items()}
     if len(set(sizes.values())) > 1:

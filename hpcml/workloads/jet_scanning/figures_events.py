@@ -13,7 +13,7 @@ import numpy as np
 
 from hpcml.workload import Figure, Input
 from hpcml.workloads.jet_scanning import images, runs
-from hpcml.workloads.jet_scanning.drawing import canvas, styled
+from hpcml.workloads.style import canvas, styled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ import numpy as np
 
 from hpcml.workload import Figure
 from hpcml.workloads.jet_scanning import labelling, spectra, statistics
-from hpcml.workloads.jet_scanning.drawing import BACKGROUND, INK, SIGNAL, canvas, styled
+from hpcml.workloads.style import BACKGROUND, INK, SIGNAL, canvas, styled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

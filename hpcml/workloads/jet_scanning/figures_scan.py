@@ -14,8 +14,9 @@ import numpy as np
 
 from hpcml.workload import Figure, Input
 from hpcml.workloads.jet_scanning import calibration, runs
-from hpcml.workloads.jet_scanning.drawing import BACKGROUND, INK, canvas, shade, styled, verdict
+from hpcml.workloads.jet_scanning.drawing import shade, verdict
 from hpcml.workloads.jet_scanning.figures_run import centre_images, cluster_spectra, rich_and_poor
+from hpcml.workloads.style import BACKGROUND, INK, canvas, styled
 
 if TYPE_CHECKING:
     from hpcml.workloads.jet_scanning.calibration import SweepPoint

@@ -12,7 +12,8 @@ import numpy as np
 
 from hpcml.numerics.pvalues import significance
 from hpcml.workload import Figure, Input
-from hpcml.workloads.jet_scanning.drawing import BACKGROUND, INK, SIGNAL, canvas, shade, styled
+from hpcml.workloads.jet_scanning.drawing import shade
+from hpcml.workloads.style import BACKGROUND, INK, SIGNAL, canvas, styled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

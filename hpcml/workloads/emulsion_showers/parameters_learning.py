@@ -1,0 +1,65 @@
+"""What a job file may set for classification and energies, with defaults and bounds.
+
+What lives here: frozen dataclasses. What does not: what the parameters do (the modules that they name).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Lt
+
+Share = Annotated[float, Gt(0), Lt(1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """How a tree is grown. depth: at most. weights: classes balanced in each tree's sample, or
+    `signal_100` as for data."""
+
+    depth: Annotated[int, Ge(1)] = 200
+    weights: Literal["balanced", "signal_100"] = "balanced"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainParameters:
+    """trees: of the forest, block_size of them in a unit. grow: see Trees. test_share: of showers that are
+    not trained on."""
+
+    trees: Annotated[int, Ge(1)] = 500
+    block_size: Annotated[int, Ge(1)] = 25
+    grow: Trees = field(default_factory=Trees)
+    test_share: Share = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class FoldParameters:
+    """folds: a unit each; trees and grow as in training. split: by whole showers; by rows only to compare,
+    since rows of one shower know each other."""
+
+    folds: Annotated[int, Ge(2)] = 5
+    split: Literal["showers", "rows"] = "showers"
+    trees: Annotated[int, Ge(1)] = 100
+    grow: Trees = field(default_factory=Trees)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyParameters:
+    """block_size: showers of a unit. threshold: of the score above which a segment is signal."""
+
+    block_size: Annotated[int, Ge(1)] = 50
+    threshold: Share = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyParameters:
+    """intercept, slope: GeV and GeV a segment, of the published line; `calibrate` fits them to the showers
+    whose true energy is known and that were not trained on. min_size: segments from which on a shower has
+    an energy. fit_sizes: of showers that the line is fitted to."""
+
+    calibrate: bool = False
+    intercept: float = 0.42
+    slope: Annotated[float, Gt(0)] = 0.04
+    min_size: Annotated[int, Ge(0)] = 50
+    fit_sizes: tuple[int, int] = (50, 180)
