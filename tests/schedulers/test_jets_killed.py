@@ -6,18 +6,15 @@ not: other disturbances of jobs (test_campaigns.py), kills at every moment (test
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import toy
 
-from hpcml.opening import OpenCampaign
-
 from .field import Field
+from .killing import killed_at_work
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("fastjet", reason="the jet job file needs hpcml[jets]")
@@ -32,38 +29,6 @@ def real_events(monkeypatch: pytest.MonkeyPatch) -> None:
     if not (folder / "jets" / "lhco_rnd_tiny.h5").is_file():
         pytest.skip(f"no real jet data in {folder}: set HPCML_TEST_DATA to their folder")
     monkeypatch.setenv("HPCML_TEST_DATA", str(folder))
-
-
-@contextlib.contextmanager
-def frozen(pids: list[int]) -> Iterator[list[int]]:
-    """Those of the processes that are alive, standing still meanwhile: what is seen of them stays true."""
-    stopped = []
-    try:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-                stopped.append(pid)
-        yield [pid for pid in stopped if toy.alive(pid)]
-    finally:
-        for pid in stopped:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-
-
-def killed_at_work(field: Field, step: str) -> bool:
-    """kill -9 to all ranks of the step at a moment when one of them has recorded units and more are to do."""
-    with frozen(field.ranks(step)) as pids:
-        opened = OpenCampaign(field.root).step(step)
-        if not pids or not opened.listed():
-            return False  # or they were submitted behind jobs that were killed, and find no units
-        found = opened.ledger()
-        if not len(found.missing) or not any(log.alive and log.ids for log in found.logs):
-            return False
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-    toy.wait_until(lambda: not any(map(toy.alive, pids)), what="the killed ranks are gone")
-    assert 0 < len(opened.ledger().missing) < len(opened.units())
-    return True
 
 
 def test_the_jet_job_file_killed_in_each_step_ends_in_the_digest_of_a_run_here(

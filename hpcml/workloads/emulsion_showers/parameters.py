@@ -38,12 +38,16 @@ class SyntheticParameters:
 @dataclass(frozen=True, slots=True)
 class PrepareParameters:
     """kind: how starters are found, see starters.py. layout: of files, see inputs.py. orientation: which way
-    they count plates. which: segment of a volume track that data start from. density: uniform background
+    they count plates. first_films: that many of the most upstream films alone, 0 for all. copy_films: the
+    background files hold four films in all, which are copied to every film of the brick by reflections,
+    see background.py. which: segment of a volume track that data start from. density: uniform background
     added to each film, base-tracks per cm2. cell_size: um, of the index."""
 
     kind: Literal["simulation", "data"] = "simulation"
     layout: Literal["base_tracks", "faser", "root"] = "base_tracks"
     orientation: Orientation = "from_downstream"
+    first_films: Annotated[int, Ge(0)] = 0
+    copy_films: bool = False
     which: Literal["last", "first"] = "last"
     density: Annotated[float, Ge(0)] = 0.0
     cell_size: Annotated[float, Gt(0)] = 1000.0

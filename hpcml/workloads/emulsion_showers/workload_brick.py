@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     Columns = dict[str, NDArray[Any]]
 
+SOURCE_FILMS = 4
 PER_SHOWER = 100_000  # numbers of base-tracks that a simulated shower may use
 
 
@@ -170,7 +171,10 @@ class PreparedBricks(Workload):
         is_step = _is_step(inputs["tracks"])
         files = [] if is_step else list(inputs["tracks"].paths)
         more = paths.get("background", [])
-        if len(more) not in (0, 1, max(len(files), 1)):
+        if self.parameters.copy_films:
+            if not more:
+                raise UsageError("copy_films: true needs an input `background`", "files that hold four films")
+        elif len(more) not in (0, 1, max(len(files), 1)):
             raise UsageError(
                 f"{len(files)} bricks and {len(more)} files of background", "one for all, or one for each"
             )
@@ -190,6 +194,8 @@ class PreparedBricks(Workload):
         if shared.positions is not None:
             rows = _moved(rows, shared.positions, name=name)
         positions = geometry.plate_positions(rows["plate"], rows["z"], name=name)
+        if p.copy_films:
+            rows = joined([rows, *self._copies(shared, positions, int(rows["id"].max()) + 1)])
         if p.density:
             rows = joined([rows, *self._uniform(rows, positions, number, ctx)])
         # one z for each plate from here on
@@ -230,14 +236,49 @@ class PreparedBricks(Workload):
         else:
             source = SIMULATION if p.kind == "simulation" else DATA
             parts = [read_tracks(shared.files[number], p.layout, source=source, branches=shared.branches)]
-        if shared.background:
+        if shared.background and not p.copy_films:
             path = shared.background[number if len(shared.background) > 1 else 0]
             parts.append(read_tracks(path, p.layout, source=BACKGROUND, branches=shared.branches))
         rows = joined(parts)
         if p.orientation == "from_upstream":
             plate, z = geometry.count_from_downstream(rows["plate"], rows["z"])
             rows |= {"plate": plate, "z": z.astype(np.float32)}
+        if p.first_films:
+            early = rows["plate"] > int(rows["plate"].max(initial=0)) - p.first_films
+            rows = {name: column[early] for name, column in rows.items()}
         return rows
+
+    def _copies(self, shared: BrickFiles, positions: NDArray[np.float64], start: int) -> Iterator[Columns]:
+        """Four films of real background on every film of the brick, numbered from `start`, from upstream."""
+        from hpcml.workloads.emulsion_showers.inputs import read_tracks
+
+        p, films = self.parameters, []
+        for path in shared.background:
+            rows = read_tracks(path, p.layout, source=BACKGROUND, branches=shared.branches)
+            upstream = -1 if p.orientation == "from_downstream" else 1
+            for plate in np.unique(rows["plate"])[::upstream].tolist():
+                own = rows["plate"] == plate
+                place = (rows[name][own].astype(np.float64) for name in ("x", "y", "tx", "ty"))
+                films.append(background.Film(*place))
+        if len(films) != SOURCE_FILMS:
+            names = ", ".join(map(str, shared.background))
+            raise UsageError(
+                f"{names}: {len(films)} films to copy, not {SOURCE_FILMS}", "keep the first ones alone"
+            )
+        present = np.flatnonzero(np.isfinite(positions))[::-1].tolist()
+        try:
+            copies = background.replicated(films, len(present))
+        except ValueError as error:
+            raise UsageError(f"copy_films: {error}") from error
+        for plate, film in zip(present, copies, strict=True):
+            size = len(film.x)
+            given = {
+                "plate": plate,
+                "id": start + np.arange(size),
+                "source": BACKGROUND,
+                "z": positions[plate],
+            }
+            yield track_columns(size, {**given, **film._asdict()})
 
     def _uniform(
         self, rows: Columns, positions: NDArray[np.float64], number: int, ctx: Context

@@ -344,6 +344,35 @@ def test_several_bricks_and_a_background_file(tmp_path):
     assert (candidates.signal == (candidates.source == 0)).all()
 
 
+def test_four_films_copied_to_all(tmp_path):
+    write(tmp_path, base())
+    noise = {"ID": [0, 1, 2, 3], "PID": [3, 2, 1, 0], "x": [1000.0, 2000, 3000, 4000], "y": [5000.0] * 4,
+             "z": [-3945.0, -2630, -1315, 0], "TX": [0.1, 0.2, 0.3, 0.4], "TY": [0.0] * 4}  # fmt: skip
+    pd.DataFrame(noise).to_csv(tmp_path / "noise.csv", index=False)
+    text = FILES.replace(
+        "{tracks: brick.csv}", "{tracks: brick.csv, background: noise.csv}, parameters: {copy_films: true}"
+    )
+    run(tmp_path, text)
+    tracks = frame(tmp_path, "bricks", "tracks")
+    copies = tracks[tracks.source == 1].sort_values("plate", ascending=False)
+    # five films: the first source film, mirrored in nothing, x y, x ty, y tx, tx ty
+    assert copies.plate.tolist() == [4, 3, 2, 1, 0]
+    assert copies.x.tolist() == [1000, 124000, 124000, 1000, 1000]
+    assert copies.y.tolist() == [5000, 95000, 5000, 95000, 5000]
+    assert copies.tx.to_numpy() == pytest.approx([0.1, 0.1, 0.1, -0.1, -0.1])
+    pd.DataFrame({name: column[:3] for name, column in noise.items()}).to_csv(
+        tmp_path / "noise.csv", index=False
+    )
+    assert "3 films to copy, not 4" in run(tmp_path, text, name="other", code=3)
+
+
+def test_first_films_alone(tmp_path):
+    write(tmp_path, base())
+    run(tmp_path, FILES.replace("{tracks: brick.csv}", "{tracks: brick.csv}, parameters: {first_films: 3}"))
+    assert sorted(frame(tmp_path, "bricks", "tracks").plate.unique()) == [2, 3, 4]
+    assert frame(tmp_path, "showers", "showers").linked.tolist() == [4]
+
+
 def test_other_films_by_a_geometry_file(tmp_path):
     write(tmp_path, base(TX=np.full(9, 0.05)))
     (tmp_path / "films.yaml").write_text("plates: {0: 15, 1: -1300, 2: -2615, 3: -3930, 4: -5245}\n")

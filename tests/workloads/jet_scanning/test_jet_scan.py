@@ -115,6 +115,84 @@ def test_the_fit_sees_all_events(engine, simulated):
     assert 0.2 < fit.chisq_ndof < 3
 
 
+def test_masses_need_no_order(engine, simulated):
+    """Events in any order of mass: the same numbers of jets in every window."""
+    order = np.random.default_rng(1).permutation(len(simulated.tables["images"]["m_jj"]))
+    shuffled = engine.Input(
+        tables={"images": {name: column[order] for name, column in simulated.tables["images"].items()}}
+    )
+    one, other = (
+        engine.run(scan(resamplings=0), {"images": source}).tables["counts"]["background"]
+        for source in (simulated, shuffled)
+    )
+    assert np.array_equal(one.sum(axis=2), other.sum(axis=2))
+
+
+def test_windows_without_events_compare_nothing(engine, simulated):
+    empty = scan(resamplings=1, evaluation_interval=(9000.0, 10_600.0))
+    found = engine.run(empty, {"images": simulated}).tables["statistics"]
+    for name in ("mls_two_sided", "chisq_ndof", "max_max", "n_rich", "background_jets"):
+        assert not found[name].any(), name
+    assert np.isfinite(found["fit_one_sided"]).all()
+
+
+def test_a_training_window_without_events_is_refused(engine, simulated):
+    with pytest.raises(UsageError, match="no background event has 9000 <= m_jj < 9100 GeV"):
+        engine.run(scan(train_interval=(9000.0, 9100.0)), {"images": simulated})
+
+
+def test_more_clusters_than_training_jets_are_refused(engine, simulated):
+    with pytest.raises(UsageError, match="distinct training jets for 3000 clusters"):
+        engine.run(scan(k=3000), {"images": simulated})
+
+
+def test_a_sample_without_signal(engine, simulated):
+    """Real data: nothing is labelled, all is searched, and nothing can be injected."""
+    table = simulated.tables["images"]
+    data = engine.Input(tables={"images": table | {"label": np.full(len(table["label"]), 255, np.uint8)}})
+    found = engine.run(scan(resamplings=1), {"images": data}).tables
+    assert not found["counts"]["signal"].any()
+    inside = (table["m_jj"] >= 2600) & (table["m_jj"] < 4200)
+    assert found["statistics"]["background_jets"][0] == 2 * inside.sum()
+    with pytest.raises(UsageError, match="holds 0 signal events"):
+        engine.run(scan(injected=1), {"images": data})
+
+
+def test_signal_from_a_second_input(engine, simulated):
+    """Background and signal in steps of their own are the same as both in one, told apart by label."""
+    table = simulated.tables["images"]
+    kinds = {
+        name: engine.Input(
+            tables={"images": {key: column[table["label"] == value] for key, column in table.items()}}
+        )
+        for name, value in (("images", 0), ("signal", 1))
+    }
+    apart = engine.run(scan(injected=60), kinds)
+    together = engine.run(scan(injected=60), {"images": simulated})
+    for name, column in together.tables["statistics"].items():
+        assert np.array_equal(column, apart.tables["statistics"][name]), name
+
+
+def test_other_ways_to_scan(engine, simulated):
+    """A fraction of the signal, one sample of it, the leading jet alone, the best of several fits."""
+    tables = {
+        name: engine.run(scan(resamplings=2, **changes), {"images": simulated}).tables
+        for name, changes in {
+            "plain": {"injected": 30}, "fraction": {"signal_fraction": 0.25}, "fixed": {"injected": 30,
+            "signal_sample": 4}, "leading": {"injected": 30, "jets_per_event": 1}, "restarts": {"injected":
+            30, "restarts": 4},
+        }.items()
+    }  # fmt: skip
+    assert np.array_equal(tables["plain"]["counts"]["signal"], tables["fraction"]["counts"]["signal"])
+    fixed = tables["fixed"]["counts"]["signal"].sum(axis=2).reshape(3, 2, -1)
+    assert (fixed == fixed[:1, :1]).all()
+    plain, leading = (tables[name]["statistics"]["background_jets"] for name in ("plain", "leading"))
+    assert np.array_equal(plain, 2 * leading)
+    assert (tables["restarts"]["training"]["inertia"] <= tables["plain"]["training"]["inertia"] + 1e-12).all()
+    with pytest.raises(ValueError, match="set one of them"):
+        ScanParameters(injected=3, signal_fraction=0.1)
+
+
 def test_poisson_weights_let_the_total_fluctuate(engine, simulated):
     found = engine.run(scan(bootstrap="poisson", initialisations=1), {"images": simulated})
     totals = found.tables["training"]["weight_sum"]

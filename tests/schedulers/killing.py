@@ -1,0 +1,49 @@
+"""kill -9 to the ranks of a step at a moment that matters.
+
+What lives here: finding that moment on a real scheduler. What does not: tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+
+import toy
+
+from hpcml.opening import OpenCampaign
+
+from .field import Field
+
+
+@contextlib.contextmanager
+def frozen(pids: list[int]) -> Iterator[list[int]]:
+    """Those of the processes that are alive, standing still meanwhile: what is seen of them stays true."""
+    stopped = []
+    try:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                stopped.append(pid)
+        yield [pid for pid in stopped if toy.alive(pid)]
+    finally:
+        for pid in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def killed_at_work(field: Field, step: str) -> bool:
+    """kill -9 to all ranks of the step at a moment when one of them has recorded units and more are to do."""
+    with frozen(field.ranks(step)) as pids:
+        opened = OpenCampaign(field.root).step(step)
+        if not pids or not opened.listed():
+            return False  # or they were submitted behind jobs that were killed, and find no units
+        found = opened.ledger()
+        if not len(found.missing) or not any(log.alive and log.ids for log in found.logs):
+            return False
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+    toy.wait_until(lambda: not any(map(toy.alive, pids)), what="the killed ranks are gone")
+    assert 0 < len(opened.ledger().missing) < len(opened.units())
+    return True
