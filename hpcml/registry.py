@@ -27,7 +27,7 @@ BUILTIN: dict[str, str] = {
     "jets.rebin": "hpcml.workloads.jet_scanning.workload_evaluate:Rebinned",
     "jets.toys": "hpcml.workloads.jet_scanning.workload_significance:FitToys",
     "jets.significance": "hpcml.workloads.jet_scanning.workload_significance:Significances",
-    "emulsion.synthetic": "hpcml.workloads.emulsion_showers.workload_brick:SyntheticBrick",
+    "emulsion.synthetic": "hpcml.workloads.emulsion_showers.workload_synthetic:SyntheticBrick",
     "emulsion.prepare": "hpcml.workloads.emulsion_showers.workload_brick:PreparedBricks",
     "emulsion.showers": "hpcml.workloads.emulsion_showers.workload_showers:LinkedShowers",
     "emulsion.train": "hpcml.workloads.emulsion_showers.workload_learning:TrainedForest",

@@ -15,13 +15,13 @@ import numpy as np
 from hpcml.errors import UsageError
 from hpcml.workload import Arrays, Context, Input, InputSpec, Table, Unit, Workload
 from hpcml.workloads.emulsion_showers import background, brick, geometry, projection, starters
-from hpcml.workloads.emulsion_showers.parameters import PrepareParameters, SyntheticParameters
+from hpcml.workloads.emulsion_showers.columns import joined
+from hpcml.workloads.emulsion_showers.parameters import PrepareParameters
 from hpcml.workloads.emulsion_showers.tables import (
     BACKGROUND,
     CELLS,
     DATA,
     GRID,
-    NONE,
     PLATES,
     SIMULATION,
     STARTERS,
@@ -35,87 +35,6 @@ if TYPE_CHECKING:
     Columns = dict[str, NDArray[Any]]
 
 SOURCE_FILMS = 4
-PER_SHOWER = 100_000  # numbers of base-tracks that a simulated shower may use
-
-
-def track_columns(number: int, given: Mapping[str, Any]) -> Columns:
-    """Columns of the table of base-tracks, (number,) each; what is not given means `unknown`."""
-    unknown = {"event": NONE, "mc_track": NONE, "p": NONE, "flag": 0, "track_id": -1}
-    return {
-        one.name: np.broadcast_to(np.asarray(given.get(one.name, unknown.get(one.name))), (number,)).astype(
-            one.dtype
-        )
-        for one in TRACK
-    }
-
-
-def joined(parts: list[Columns]) -> Columns:
-    """Base-tracks of several parts one after the other."""
-    return {one.name: np.concatenate([part[one.name] for part in parts]) for one in TRACK}
-
-
-class SyntheticBrick(Workload):
-    """Simulated showers and background of one brick. A unit is a block of showers, or the background of a
-    film."""
-
-    name = "emulsion.synthetic"
-    version = 1
-    Parameters = SyntheticParameters
-    listing = frozenset({"showers"})
-    parameters: SyntheticParameters
-
-    def units(self, inputs: Mapping[str, Input]) -> Iterator[Unit]:
-        p = self.parameters
-        # the background first: showers may become more
-        if p.density:
-            for plate in range(p.detector.films):
-                yield Unit(f"background-{plate:03d}", {"plate": plate, "first": 0, "count": 0}, 1.0)
-        for first in range(0, p.showers, p.block_size):
-            count = min(p.block_size, p.showers - first)
-            yield Unit(
-                f"showers-{first:05d}-{first + count - 1:05d}", {"plate": -1, "first": first, "count": count}
-            )
-
-    def tables(self) -> tuple[Table, ...]:
-        return (TRACKS,)
-
-    def process(self, unit: Unit, shared: Any, ctx: Context) -> Mapping[str, Arrays]:
-        plate = int(unit.payload["plate"])
-        if plate >= 0:
-            return {"tracks": self._background(plate, ctx)}
-        first = int(unit.payload["first"])
-        showers = [self._shower(number, ctx) for number in range(first, first + int(unit.payload["count"]))]
-        return {"tracks": joined(showers)}
-
-    def _background(self, plate: int, ctx: Context) -> Columns:
-        p = self.parameters
-        film = background.uniform_film(
-            ctx.stream("background", plate), p.density, low=(0.0, 0.0), high=p.detector.side
-        )
-        source = BACKGROUND if p.kind == "simulation" else DATA
-        z = -p.detector.pitch * plate
-        number = len(film.x)
-        # numbers of data must not meet those of showers on the same film
-        start = 0 if p.kind == "simulation" else 10**12
-        given = {"plate": plate, "id": start + np.arange(number), "source": source, "z": z, **film._asdict()}
-        return track_columns(number, given)
-
-    def _shower(self, number: int, ctx: Context) -> Columns:
-        from hpcml.workloads.emulsion_showers.synthetic import electron_shower
-
-        p = self.parameters
-        energy = p.energies[number % len(p.energies)]
-        shower = electron_shower(ctx.stream("shower", number), energy, p.detector)
-        size = len(shower.x)
-        given: dict[str, Any] = {**shower._asdict(), "id": number * PER_SHOWER + np.arange(size)}
-        if p.kind == "simulation":
-            flag = np.where(shower.mc_track % 2 == 0, 11, -11)
-            given |= {"source": SIMULATION, "event": number, "flag": flag}
-        else:
-            track = np.where(shower.mc_track == 0, number, -1)
-            given = {key: value for key, value in given.items() if key not in ("mc_track", "p")}
-            given |= {"source": DATA, "track_id": track}
-        return track_columns(size, given)
 
 
 class BrickFiles(NamedTuple):
@@ -271,14 +190,7 @@ class PreparedBricks(Workload):
         except ValueError as error:
             raise UsageError(f"copy_films: {error}") from error
         for plate, film in zip(present, copies, strict=True):
-            size = len(film.x)
-            given = {
-                "plate": plate,
-                "id": start + np.arange(size),
-                "source": BACKGROUND,
-                "z": positions[plate],
-            }
-            yield track_columns(size, {**given, **film._asdict()})
+            yield film_columns(film, plate, z=positions[plate], start=start, source=BACKGROUND)
 
     def _uniform(
         self, rows: Columns, positions: NDArray[np.float64], number: int, ctx: Context
@@ -291,14 +203,7 @@ class PreparedBricks(Workload):
         for plate in np.flatnonzero(np.isfinite(positions)).tolist():
             stream = ctx.stream("background", number, plate)
             film = background.uniform_film(stream, self.parameters.density, low=low, high=high)
-            size = len(film.x)
-            given = {
-                "plate": plate,
-                "id": start + np.arange(size),
-                "source": BACKGROUND,
-                "z": positions[plate],
-            }
-            yield track_columns(size, {**given, **film._asdict()})
+            yield film_columns(film, plate, z=positions[plate], start=start, source=BACKGROUND)
 
     def _starters(self, built: brick.Brick) -> starters.Starters:
         columns = built.columns

@@ -96,3 +96,17 @@ def test_a_grown_null_keeps_what_is_computed(tmp_path):
         table = hpcml.open_table(tmp_path / "campaigns" / "laptop-null", "scan")
         values.append(np.array(table.array("mls_two_sided", "statistics")))
     assert np.array_equal(values[1][: len(values[0])], values[0])
+
+
+def test_the_demo_shows_what_it_promises(tmp_path):
+    """`bin/demo` at a smaller size: background, two injections, significances, plots."""
+    smaller = ["events.parameters.background_events=3000", "events.parameters.signal_events=300",
+    "scan.parameters.k=8",
+               "scan.parameters.resamplings=8"]  # fmt: skip
+    options = [word for one in smaller for word in ("--set", f"steps.{one}")]
+    command("run", ROOT / "jobs" / "jets-demo.yaml", *options, "--dir", tmp_path / "demo", cwd=tmp_path)
+    points = hpcml.open_table(tmp_path / "demo", "significance").frame("points")
+    assert points.injected.tolist() == [0, 150, 300]
+    assert points.null_size.tolist() == [8, 8, 8]
+    for name in ("events-mean-images", "scan-null-distribution", "significance-sensitivity-mls_two_sided"):
+        assert (tmp_path / "demo" / "report" / f"{name}.png").is_file(), name

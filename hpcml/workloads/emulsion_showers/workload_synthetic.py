@@ -1,0 +1,84 @@
+"""Simulated bricks: the workload `emulsion.synthetic`.
+
+What lives here: units, and which function gets which array. What does not: the generator (synthetic.py),
+background (background.py), sorted bricks (workload_brick.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hpcml.workload import Arrays, Context, Input, Table, Unit, Workload
+from hpcml.workloads.emulsion_showers import background
+from hpcml.workloads.emulsion_showers.columns import film_columns, joined, track_columns
+from hpcml.workloads.emulsion_showers.parameters import SyntheticParameters
+from hpcml.workloads.emulsion_showers.tables import BACKGROUND, DATA, SIMULATION, TRACKS
+
+if TYPE_CHECKING:
+    from hpcml.workloads.emulsion_showers.columns import Columns
+
+PER_SHOWER = 100_000  # numbers of base-tracks that a simulated shower may use
+
+
+class SyntheticBrick(Workload):
+    """Simulated showers and background of one brick. A unit is a block of showers, or the background of a
+    film."""
+
+    name = "emulsion.synthetic"
+    version = 1
+    Parameters = SyntheticParameters
+    listing = frozenset({"showers"})
+    parameters: SyntheticParameters
+
+    def units(self, inputs: Mapping[str, Input]) -> Iterator[Unit]:
+        p = self.parameters
+        # the background first: showers may become more
+        if p.density:
+            for plate in range(p.detector.films):
+                yield Unit(f"background-{plate:03d}", {"plate": plate, "first": 0, "count": 0}, 1.0)
+        for first in range(0, p.showers, p.block_size):
+            count = min(p.block_size, p.showers - first)
+            yield Unit(
+                f"showers-{first:05d}-{first + count - 1:05d}", {"plate": -1, "first": first, "count": count}
+            )
+
+    def tables(self) -> tuple[Table, ...]:
+        return (TRACKS,)
+
+    def process(self, unit: Unit, shared: Any, ctx: Context) -> Mapping[str, Arrays]:
+        plate = int(unit.payload["plate"])
+        if plate >= 0:
+            return {"tracks": self._background(plate, ctx)}
+        first = int(unit.payload["first"])
+        showers = [self._shower(number, ctx) for number in range(first, first + int(unit.payload["count"]))]
+        return {"tracks": joined(showers)}
+
+    def _background(self, plate: int, ctx: Context) -> Columns:
+        p = self.parameters
+        film = background.uniform_film(
+            ctx.stream("background", plate), p.density, low=(0.0, 0.0), high=p.detector.side
+        )
+        source = BACKGROUND if p.kind == "simulation" else DATA
+        # numbers of data must not meet those of showers on the same film
+        start = 0 if p.kind == "simulation" else 10**12
+        return film_columns(film, plate, z=-p.detector.pitch * plate, start=start, source=source)
+
+    def _shower(self, number: int, ctx: Context) -> Columns:
+        from hpcml.workloads.emulsion_showers.synthetic import electron_shower
+
+        p = self.parameters
+        energy = p.energies[number % len(p.energies)]
+        shower = electron_shower(ctx.stream("shower", number), energy, p.detector)
+        size = len(shower.x)
+        given: dict[str, Any] = {**shower._asdict(), "id": number * PER_SHOWER + np.arange(size)}
+        if p.kind == "simulation":
+            flag = np.where(shower.mc_track % 2 == 0, 11, -11)
+            given |= {"source": SIMULATION, "event": number, "flag": flag}
+        else:
+            track = np.where(shower.mc_track == 0, number, -1)
+            given = {key: value for key, value in given.items() if key not in ("mc_track", "p")}
+            given |= {"source": DATA, "track_id": track}
+        return track_columns(size, given)
