@@ -15,7 +15,7 @@ import numpy as np
 from hpcml.errors import UsageError
 from hpcml.workload import Arrays, Context, Input, InputSpec, Table, Unit, Workload
 from hpcml.workloads.emulsion_showers import background, brick, geometry, projection, starters
-from hpcml.workloads.emulsion_showers.columns import joined
+from hpcml.workloads.emulsion_showers.columns import film_columns, joined
 from hpcml.workloads.emulsion_showers.parameters import PrepareParameters
 from hpcml.workloads.emulsion_showers.tables import (
     BACKGROUND,
