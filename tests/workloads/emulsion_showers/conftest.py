@@ -54,7 +54,7 @@ def hand():
     rows = joined(columns(SIGNAL), columns(NOISE, source=1))
     return SimpleNamespace(
         rows=rows, brick=built(rows), signal=columns(SIGNAL), columns=columns, joined=joined, built=built,
-        positions=np.array([0.0, -PITCH, -2 * PITCH, -3 * PITCH]),
+        every=SIGNAL | NOISE, positions=np.array([0.0, -PITCH, -2 * PITCH, -3 * PITCH]),
     )  # fmt: skip
 
 

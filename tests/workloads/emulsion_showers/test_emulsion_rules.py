@@ -138,10 +138,8 @@ def segments(rows, order):
 
 @pytest.mark.parametrize("link", [linking.link, linking.link_plainly])
 def test_linking_by_hand(hand, link):
-    from conftest import NOISE, SIGNAL  # the file beside this one
-
     order = [0, 1, 2, 100, 101, 3, 4, 103, 5, 6, 105, 106, 107]
-    found = link(segments(SIGNAL | NOISE, order), Links())
+    found = link(segments(hand.every, order), Links())
     before = {one: order[a] for one, a in zip(order, found.before.tolist(), strict=True) if a >= 0}
     assert before == {
         1: 0, 2: 0, 100: 0, 101: 0, 3: 1, 4: 2, 103: 101, 5: 3, 6: 4, 105: before[105], 106: before[106],
@@ -187,10 +185,8 @@ def test_empty_films_are_bridged(link, gap, linked):
 
 @pytest.mark.parametrize("link", [linking.link, linking.link_plainly])
 def test_a_largest_distance(hand, link):
-    from conftest import NOISE, SIGNAL
-
     order = [0, 1, 2, 100, 101, 3, 4, 103]
-    found = link(segments(SIGNAL | NOISE, order), Links(max_dr=50.0))
+    found = link(segments(hand.every, order), Links(max_dr=50.0))
     assert [order[n] for n in np.flatnonzero(found.before >= 0)] == [1, 2, 3, 4, 103][
         : (found.before >= 0).sum()
     ]
