@@ -45,8 +45,9 @@ def jet_frame(constituents: NDArray[np.float64], *, mirrored: bool = False) -> J
     slot is what phi is measured from before anything is averaged. mirrored: minus eta, as the original.
     """
     jets = len(constituents)
-    jet, slot = np.nonzero(constituents[..., 0] > 0)
-    pt, eta, phi = constituents[jet, slot].T
+    filled = np.flatnonzero(constituents[..., 0] > 0)
+    jet = filled // constituents.shape[1]
+    pt, eta, phi = np.ascontiguousarray(constituents.reshape(-1, 3)[filled].T)
     if mirrored:
         eta = -eta
     total = np.bincount(jet, pt, jets)
