@@ -68,19 +68,6 @@ def read_tracks(
     return columns
 
 
-def read_map(path: Path, *, keys: tuple[str, ...]) -> dict[str, Any]:
-    """A YAML file that holds these keys. UsageError otherwise."""
-    import yaml
-
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"{path} cannot be read as YAML: {error}") from error
-    if not isinstance(found, dict) or not set(keys) <= set(found):
-        raise UsageError(f"{path} must hold the keys {', '.join(keys)}")
-    return found
-
-
 def _frame(path: Path) -> Columns:
     import pandas as pd
 

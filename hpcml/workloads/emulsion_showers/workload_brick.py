@@ -28,6 +28,7 @@ from hpcml.workloads.emulsion_showers.tables import (
     TRACK,
     TRACKS,
 )
+from hpcml.workloads.maps import read_map
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,8 +81,6 @@ class PreparedBricks(Workload):
         return TRACKS, PLATES, GRID, CELLS, STARTERS
 
     def open(self, inputs: Mapping[str, Input]) -> BrickFiles:
-        from hpcml.workloads.emulsion_showers.inputs import read_map
-
         paths = {
             name: list(inputs[name].paths)
             for name in ("background", "geometry", "branches")

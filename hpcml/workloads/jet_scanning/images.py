@@ -55,7 +55,8 @@ def jet_frame(constituents: NDArray[np.float64], *, mirrored: bool = False) -> J
 
     def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
         # added up one after the other, within each jet alone
-        return (np.bincount(jet, pt * values, jets) / total)[jet]
+        means: NDArray[np.float64] = (np.bincount(jet, pt * values, jets) / total)[jet]
+        return means
 
     # phi has no origin: measure it from one constituent before averaging anything
     phi = _wrap(phi - constituents[jet, 0, 2])
