@@ -152,8 +152,9 @@ class OpenStep:
         return digests
 
     def fingerprint(self) -> tuple[str, dict[str, Any]]:
-        listing = self.workload_class().listing
-        return manifest.fingerprint(self.opened.campaign, self.plan, self.input_digests(), listing)
+        workload = self.workload_class()
+        free = workload.listing | workload.drawing
+        return manifest.fingerprint(self.opened.campaign, self.plan, self.input_digests(), free)
 
     def units(self) -> unit_lists.UnitList:
         if self._units is None:

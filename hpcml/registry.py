@@ -33,6 +33,7 @@ BUILTIN: dict[str, str] = {
     "emulsion.train": "hpcml.workloads.emulsion_showers.workload_learning:TrainedForest",
     "emulsion.folds": "hpcml.workloads.emulsion_showers.workload_learning:CrossValidation",
     "emulsion.apply": "hpcml.workloads.emulsion_showers.workload_learning:AppliedForest",
+    "emulsion.compare": "hpcml.workloads.emulsion_showers.workload_compare:ComparedShowers",
     "emulsion.energy": "hpcml.workloads.emulsion_showers.workload_energy:ShowerEnergies",
     "probe": "hpcml.workloads.probe:Probe",
 }

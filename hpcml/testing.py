@@ -39,7 +39,7 @@ def check_workload(
 ) -> dict[str, dict[str, dict[str, np.ndarray[Any, Any]]]]:
     """Check a workload and return the results of its first units, {key: {table: {column: array}}}.
 
-    Checked: parameters are a frozen dataclass and valid; the names under `listing` are parameters;
+    Checked: parameters are a frozen dataclass and valid; names under `listing` and `drawing` are parameters;
     unit keys are unique and well formed, and listing them twice gives the same; columns are of
     allowed types; what `process` returns fits the schema; and the result is the same when units are
     computed again, in the opposite order, by a fresh instance (law 1: a result depends on seed and
@@ -80,7 +80,7 @@ def _parameters(workload: type[Workload], given: Mapping[str, Any]) -> Any:
     if not dataclasses.is_dataclass(kind) or not kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise WorkloadProblem(f"{workload.__name__}.Parameters is not a frozen dataclass")
     names = {one.name for one in dataclasses.fields(kind)}
-    for name in sorted((set(given) | workload.listing) - names):
+    for name in sorted((set(given) | workload.listing | workload.drawing) - names):
         raise WorkloadProblem(f"{name!r} is not one of the parameters {sorted(names)}")
     _, _, wrong = check_parameters(workload, given, {}, ())
     if wrong:

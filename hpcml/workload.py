@@ -126,6 +126,7 @@ class Workload(ABC):
     Put `Annotated[int, annotated_types.Ge(1)]` on fields to state bounds.
     listing: names of parameters that only decide *which* units exist (number of resamplings):
     changing them extends a campaign, and keeps what is computed.
+    drawing: names of parameters that only decide what `report` draws; they may change at any time.
     inputs: names that the job file fills. artifacts: names that `ctx.artifact` accepts.
     externals: True when `process` calls `ctx.external`.
     """
@@ -134,6 +135,7 @@ class Workload(ABC):
     version: ClassVar[int]
     Parameters: ClassVar[type]
     listing: ClassVar[frozenset[str]] = frozenset()
+    drawing: ClassVar[frozenset[str]] = frozenset()
     inputs: ClassVar[tuple[InputSpec, ...]] = ()
     artifacts: ClassVar[tuple[str, ...]] = ()
     externals: ClassVar[bool] = False

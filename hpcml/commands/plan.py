@@ -90,7 +90,7 @@ def _with_other_campaigns(campaign: Campaign, root: Path) -> Campaign:
     return replace(campaign, steps=tuple(steps))
 
 
-def _comparable(campaign: Campaign, step: StepPlan, listing: frozenset[str]) -> dict[str, Any]:
+def _comparable(campaign: Campaign, step: StepPlan, free: frozenset[str]) -> dict[str, Any]:
     """What must not change in a step that exists: all that its fingerprint covers, by name.
 
     An input file is the same when its content is, wherever it lies now.
@@ -107,7 +107,7 @@ def _comparable(campaign: Campaign, step: StepPlan, listing: frozenset[str]) -> 
             step.name: {
                 "workload": step.workload,
                 "version": step.version,
-                "parameters": {k: v for k, v in step.parameters.items() if k not in listing},
+                "parameters": {k: v for k, v in step.parameters.items() if k not in free},
                 "swept parameters": list(step.sweep),
                 "inputs": inputs,
             }
@@ -126,9 +126,10 @@ def _check_extension(before: OpenCampaign, after: OpenCampaign) -> None:
             changes.append(f"steps.{old.name}: there -> (absent)")
             continue
         new = after.step(old.name)
-        listing = new.workload_class().listing
+        workload = new.workload_class()
+        free = workload.listing | workload.drawing
         changes += manifest.differences(
-            _comparable(before.campaign, old.plan, listing), _comparable(after.campaign, new.plan, listing)
+            _comparable(before.campaign, old.plan, free), _comparable(after.campaign, new.plan, free)
         )
     if changes:
         raise PlanConflict(

@@ -36,13 +36,16 @@ def report(opened: OpenCampaign) -> Path | None:
     merged = [step for step in opened.steps if step.layout.table.is_file()]
     tables = {step.name: step.table() for step in merged}
     sections: list[str] = []
+    written: set[str] = set()
     for step in merged:
         earlier = {name: tables[name] for name in [one.name for one in merged][: merged.index(step) + 1]}
         workload = step.instance(step.combinations()[0])
         for figure, images in _drawn(workload, step.plan.workload, earlier):
             for suffix, image in images.items():
-                with replacing(opened.layout.report / f"{step.name}-{figure.name}.{suffix}") as path:
+                name = f"{step.name}-{figure.name}.{suffix}"
+                with replacing(opened.layout.report / name) as path:
                     path.write_bytes(image)
+                written.add(name)
             text = base64.b64encode(images["png"]).decode()
             caption = html.escape(figure.caption)
             sections.append(
@@ -51,6 +54,7 @@ def report(opened: OpenCampaign) -> Path | None:
             )
     if not sections:
         return None
+    _remove_earlier(opened, written)
     page = opened.layout.report / "index.html"
     name = html.escape(opened.campaign.name)
     rows = "".join(
@@ -65,6 +69,14 @@ def report(opened: OpenCampaign) -> Path | None:
         f"<tr><th>step</th><th>table</th><th>content digest</th></tr>{rows}</table></html>\n",
     )
     return page
+
+
+def _remove_earlier(opened: OpenCampaign, written: set[str]) -> None:
+    """Figures of a report before this one that are not drawn any more."""
+    for step in opened.steps:
+        for path in opened.layout.report.glob(f"{step.name}-*"):
+            if path.suffix in (".png", ".pdf") and path.name not in written:
+                path.unlink(missing_ok=True)
 
 
 def _drawn(
@@ -86,4 +98,5 @@ def _written(figure: Any) -> dict[str, bytes]:
         buffer = io.BytesIO()
         figure.savefig(buffer, format=suffix, dpi=140, metadata=metadata)
         images[suffix] = buffer.getvalue()
+        figure.set_layout_engine("none")  # where things stand is known now
     return images

@@ -37,8 +37,9 @@ def describe(workload: type[Workload], name: str) -> Iterator[str]:
         required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
         needs_values = needs_values or required
         default = "required" if required else repr(one.default)
-        listing = ", lists units" if one.name in workload.listing else ""
-        yield f"  {one.name}: {kind} = {default}{listing}"
+        use = ", lists units" if one.name in workload.listing else ""
+        use = ", for the report alone" if one.name in workload.drawing else use
+        yield f"  {one.name}: {kind} = {default}{use}"
     if workload.inputs:
         yield "inputs:"
         for given in workload.inputs:

@@ -81,22 +81,20 @@ def write_campaign(root: Path, campaign: Campaign) -> None:
 
 
 def fingerprint(
-    campaign: Campaign, step: StepPlan, inputs: Mapping[str, str], listing: frozenset[str]
+    campaign: Campaign, step: StepPlan, inputs: Mapping[str, str], free: frozenset[str]
 ) -> tuple[str, dict[str, Any]]:
     """(32 hex digits, what was hashed) of all that can change a step's results.
 
-    inputs: content digest of each input. listing: parameters that only decide which units exist;
-    these, sweeps, resources and the site are not part of it. The package version is recorded in
-    tables, not hashed.
+    inputs: content digest of each input. free: parameters that decide only which units exist, or what
+    a report draws; these, sweeps, resources and the site are not part of it. The package version is
+    recorded in tables, not hashed.
     """
     made_from: dict[str, Any] = {
         "seed": campaign.seed,
         "step": step.name,
         "workload": step.workload,
         "version": step.version,
-        "parameters": {
-            name: step.parameters[name] for name in sorted(step.parameters) if name not in listing
-        },
+        "parameters": {name: step.parameters[name] for name in sorted(step.parameters) if name not in free},
         "inputs": dict(sorted(inputs.items())),
     }
     text = json.dumps(made_from, sort_keys=True, separators=(",", ":"))

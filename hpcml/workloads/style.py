@@ -24,6 +24,7 @@ def _style() -> Any:
         "font.size": 11.0, "axes.titlesize": 12.5, "axes.labelsize": 12.5, "xtick.labelsize": 11.0,
         "ytick.labelsize": 11.0, "legend.fontsize": 10.5, "ytick.major.size": 6.0, "ytick.minor.size": 3.0,
         "axes.autolimit_mode": "data", "axes.labelpad": 5.0, "lines.linewidth": 1.6, "legend.borderpad": 0.4,
+        "axes.formatter.use_mathtext": False,
     }  # fmt: skip
     # its mathematical fonts are no more in force when a figure is written: the usual ones then
     style = {key: value for key, value in mplhep.style.ATLAS.items() if not key.startswith("mathtext")}

@@ -1,4 +1,4 @@
-"""Background base-tracks: uniform ones, and real first films copied to all films by reflections.
+"""Background base-tracks: uniform ones, through-going ones, and real first films copied to all films.
 
 What lives here: arrays of background. What does not: simulated showers (synthetic.py), mixing into a brick
 (workload_brick.py).
@@ -81,3 +81,43 @@ def uniform_film(
     x = low[0] + (high[0] - low[0]) * place[0]
     y = low[1] + (high[1] - low[1]) * place[1]
     return Film(x, y, slope[0], slope[1])
+
+
+class Continued(NamedTuple):
+    """Base-tracks of tracks that go on, (n,): number of the track, films after its first, place."""
+
+    track: NDArray[np.int64]
+    step: NDArray[np.int64]
+    film: Film
+
+
+def continued(
+    rng: np.random.Generator,
+    start: Film,
+    share: float,
+    films: int,
+    *,
+    pitch: float,
+    errors: tuple[float, float],
+    inside: tuple[tuple[float, float], tuple[float, float]],
+) -> Continued:
+    """Straight tracks from `start` (m,): each goes on to the next film with probability `share`, over at most
+    `films` films in all, while it is within the corners `inside` in um.
+
+    errors: of a measured position in um, and of a slope. share 0 gives the base-tracks of `start` alone.
+    """
+    length = np.minimum(rng.geometric(1.0 - share, len(start.x)), films)
+    track = np.repeat(np.arange(len(length)), length)
+    step = np.arange(len(track)) - np.repeat(np.cumsum(length) - length, length)
+    further = step > 0  # the first of each is where it was drawn
+    place = [
+        column[track] + slope[track] * pitch * step + further * rng.normal(0.0, errors[0], len(track))
+        for column, slope in ((start.x, start.tx), (start.y, start.ty))
+    ]
+    slopes = [
+        slope[track] + further * rng.normal(0.0, errors[1], len(track)) for slope in (start.tx, start.ty)
+    ]
+    (left, bottom), (right, top) = inside
+    x, y = place
+    kept = np.flatnonzero((x >= left) & (x < right) & (y >= bottom) & (y < top))
+    return Continued(track[kept], step[kept], Film(*(one[kept] for one in (*place, *slopes))))

@@ -37,8 +37,10 @@ def joined(parts: Sequence[Columns]) -> Columns:
     return {one.name: np.concatenate([part[one.name] for part in parts]) for one in TRACK}
 
 
-def film_columns(film: Film, plate: int, *, z: float, start: int, source: int) -> Columns:
-    """The base-tracks of a film of background, numbered from `start`."""
+def film_columns(
+    film: Film, plate: int | NDArray[np.int64], *, z: float | NDArray[np.floating], start: int, source: int
+) -> Columns:
+    """Base-tracks of background, of one film or of several (plate, z: (n,)), numbered from `start`."""
     size = len(film.x)
     given = {"plate": plate, "id": start + np.arange(size), "source": source, "z": z}
     return track_columns(size, {**given, **film._asdict()})

@@ -121,9 +121,13 @@ def fit_peak(residual: Floats, *, edges: Floats = RESIDUALS) -> Peak:
     return Peak(float(best[1]), abs(float(best[2])), float(np.sqrt(max(covariance[2, 2], 0.0))))
 
 
-def fit_resolution(energy: Floats, width: Floats, error: Floats) -> Resolution:
-    """sqrt(a^2 / E + b^2) through the widths at each energy (n,); NaN for fewer than two points."""
+def fit_resolution(
+    energy: Floats, width: Floats, error: Floats, *, between: tuple[float, float]
+) -> Resolution:
+    """sqrt(a^2 / E + b^2) through the widths at each energy (n,) with low <= E <= high; NaN for fewer than
+    two points."""
     known = np.isfinite(width) & np.isfinite(error) & (error > 0)
+    known &= (energy >= between[0] - ELECTRON_MASS) & (energy <= between[1] + ELECTRON_MASS)
     if known.sum() < 2:
         return Resolution(float("nan"), float("nan"))
     # linear in 1/E for the squared width, with both terms at least 0

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     Columns = Mapping[str, NDArray[Any]]
 
 
-def energy_figures(table: Input) -> Iterator[Figure]:
-    """All that a merged emulsion.energy has something to show for."""
+def energy_figures(table: Input, *, between: tuple[float, float]) -> Iterator[Figure]:
+    """All that a merged emulsion.energy has something to show for. between: GeV, of the resolution."""
     energies = _columns(
-        table, "energies", ("size", "selected", "energy_true", "energy", "residual", "trained")
+        table, "energies", ("size", "selected", "energy_true", "energy", "residual", "sample")
     )
     line = energy.Line(float(table.array("intercept", "line")[0]), float(table.array("slope", "line")[0]), 0)
     yield spectrum(energies)
@@ -33,7 +33,7 @@ def energy_figures(table: Input) -> Iterator[Figure]:
         yield residuals(energies)
         resolution = _columns(table, "resolution", ("energy_true", "width", "error"))
         if np.isfinite(resolution["width"]).any():
-            yield resolutions(resolution)
+            yield resolutions(resolution, between)
     yield efficiencies(_columns(table, "efficiency", ("least", "share", "error")))
 
 
@@ -90,9 +90,9 @@ def calibration(energies: Columns, profile: Columns, line: energy.Line) -> Figur
 
 @styled
 def residuals(energies: Columns) -> Figure:
-    """(E_rec - E_true) / E_true of large showers that were not trained on, 20 bins from -1 to 1, and its
+    """(E_rec - E_true) / E_true of large showers that nothing was fitted to, 20 bins from -1 to 1, and its
     Gaussian."""
-    chosen = (energies["selected"] == 1) & (energies["trained"] == 0) & np.isfinite(energies["residual"])
+    chosen = (energies["selected"] == 1) & (energies["sample"] == 2)
     values = energies["residual"][chosen]
     figure = canvas(6.4, 4.4)
     axis = figure.subplots()
@@ -107,12 +107,12 @@ def residuals(energies: Columns) -> Figure:
     axis.set_xlabel("(E_rec − E_true) / E_true")
     axis.set_ylabel("showers")
     axis.legend()
-    return Figure("residuals", "Relative error of the energy of showers that were not trained on.", figure)
+    return Figure("residuals", "Relative error of the energy of showers that nothing was fitted to.", figure)
 
 
 @styled
-def resolutions(resolution: Columns) -> Figure:
-    """Width of the residual at each energy, and the curve through it."""
+def resolutions(resolution: Columns, between: tuple[float, float]) -> Figure:
+    """Width of the residual at each energy, and the curve through those with low <= E <= high."""
     figure = canvas(6.4, 4.4)
     axis = figure.subplots()
     axis.errorbar(
@@ -123,13 +123,12 @@ def resolutions(resolution: Columns) -> Figure:
         color=INK,
         label="Gaussian width",
     )
-    found = energy.fit_resolution(resolution["energy_true"], resolution["width"], resolution["error"])
+    found = energy.fit_resolution(
+        resolution["energy_true"], resolution["width"], resolution["error"], between=between
+    )
     if np.isfinite(found.a):
-        x = np.linspace(
-            max(0.5, float(resolution["energy_true"].min()) * 0.8),
-            float(resolution["energy_true"].max()) * 1.1,
-            200,
-        )
+        inside = np.clip(resolution["energy_true"], *between)
+        x = np.linspace(float(inside.min()), float(inside.max()), 200)
         curve = np.sqrt(found.a**2 / x + found.b**2)
         axis.plot(x, curve, color=SIGNAL, label=f"{found.a:.3f} / √E ⊕ {found.b:.3f}")
     axis.set_xlabel("true energy [GeV]")

@@ -17,11 +17,14 @@ from hpcml.workloads.style import BACKGROUND, INK, SIGNAL, canvas, styled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Columns = Mapping[str, NDArray[Any]]
+
 COUNTS = (
     ("true_positive", "signal found", 5), ("false_positive", "background taken for signal", 5),
     ("false_negative", "signal missed", 5), ("true_negative", "background known as such", 500),
 )  # fmt: skip
 DISPLAYS = 3
+SIGNAL_FEATURES = (("ip_over_dz", 0.3, 30), ("cone_tan", 0.04, 40))
 # name, label, range of the axis or None for all values
 FEATURES = (
     ("dtheta", "angle above the injector's [rad]", None),
@@ -31,40 +34,49 @@ FEATURES = (
 )
 
 
-def learning_figures(tables: Mapping[str, Input]) -> Iterator[Figure]:
-    """Of the last applied forest among `tables`, with the showers before it where they are in this
-    campaign."""
+def learning_figures(tables: Mapping[str, Input], *, displays: Sequence[int] = ()) -> Iterator[Figure]:
+    """Of the last applied forest among `tables`; with the showers before it where they are in this campaign,
+    displays of those numbers, or of the largest."""
     applied = list(tables.values())[-1]
     sizes = {one: np.asarray(applied.array(one, "sizes")) for one in SIZE_COLUMNS}
-    predictions = {
-        one: np.asarray(applied.array(one, "predictions"))
-        for one in ("shower", "signal", "predicted", "trained")
-    }
+    predictions = {one: np.asarray(applied.array(one, "predictions")) for one in PREDICTION_COLUMNS}
     if predictions["signal"].any():
         fresh = predictions["trained"] == 0
         yield confusion(predictions["signal"][fresh], predictions["predicted"][fresh])
         yield shower_counts(sizes)
     yield shower_sizes(sizes)
+    yield features(predictions)
+    yield signal_features(predictions)
     showers = [table for table in tables.values() if _holds(table)]
     if showers and len(showers[-1].array("shower", "candidates")) == len(predictions["shower"]):
-        candidates = {
-            one: np.asarray(showers[-1].array(one, "candidates"))
-            for one in ("x", "y", "z", *(f[0] for f in FEATURES))
-        }
-        yield features(candidates, predictions["predicted"])
-        injectors = {
-            one: np.asarray(showers[-1].array(one, "showers")) for one in ("x", "y", "z", "tx", "ty")
-        }
-        count = showers[-1].index("candidates")[:, 1].astype(np.int64)
-        largest = np.argsort(-sizes["size"].astype(np.int64), kind="stable")[:DISPLAYS]
-        for shower in largest.tolist():
-            rows = slice(int(count[:shower].sum()), int(count[: shower + 1].sum()))
-            own = {one: candidates[one][rows] for one in ("x", "y", "z")}
-            seed = {one: float(column[shower]) for one, column in injectors.items()}
-            yield display(int(sizes["shower"][shower]), own, predictions["predicted"][rows], seed)
+        yield from _displays(showers[-1], sizes, predictions["predicted"], displays)
+
+
+def _displays(
+    showers: Input, sizes: Columns, predicted: NDArray[np.integer], wanted: Sequence[int]
+) -> Iterator[Figure]:
+    shown = np.flatnonzero(np.isin(sizes["shower"], wanted))
+    if missing := sorted(set(wanted) - set(sizes["shower"].tolist())):
+        raise UsageError(f"displays: there is no shower {missing[0]}", "name showers of the table `sizes`")
+    if not wanted:
+        shown = np.argsort(-sizes["size"].astype(np.int64), kind="stable")[:DISPLAYS]
+    places = {one: np.asarray(showers.array(one, "candidates")) for one in ("x", "y", "z", "depth_films")}
+    injectors = {
+        one: np.asarray(showers.array(one, "showers"))
+        for one in ("brick", "x", "y", "z", "tx", "ty", "slope", "intercept")
+    }
+    index = showers.index("candidates").astype(np.int64)
+    index = index[showers.index("showers")[:, 1] > 0]
+    for shower in shown.tolist():
+        first, count = index[shower].tolist()
+        rows = slice(first, first + count)
+        own = {one: column[rows] for one, column in places.items()}
+        seed = {one: float(column[shower]) for one, column in injectors.items()}
+        yield display(int(sizes["shower"][shower]), own, predicted[rows], seed)
 
 
 SIZE_COLUMNS = ("shower", "size", "theta", "trained", *(name for name, _, _ in COUNTS))
+PREDICTION_COLUMNS = ("shower", "signal", "predicted", "trained", *(name for name, _, _ in FEATURES))
 
 
 def _holds(table: Input) -> bool:
@@ -101,7 +113,7 @@ def confusion(signal: NDArray[np.integer], predicted: NDArray[np.integer]) -> Fi
 
 
 @styled
-def shower_counts(sizes: Mapping[str, NDArray[Any]]) -> Figure:
+def shower_counts(sizes: Columns) -> Figure:
     """Histograms of the four counts of a shower, 17 bins each."""
     figure = canvas(9.0, 6.4)
     for axis, (name, title, beyond) in zip(figure.subplots(2, 2).ravel(), COUNTS, strict=True):
@@ -116,7 +128,7 @@ def shower_counts(sizes: Mapping[str, NDArray[Any]]) -> Figure:
 
 
 @styled
-def shower_sizes(sizes: Mapping[str, NDArray[Any]]) -> Figure:
+def shower_sizes(sizes: Columns) -> Figure:
     """Sizes of showers, and against the angle of their injector."""
     figure = canvas(9.6, 4.2)
     left, right = figure.subplots(1, 2)
@@ -135,16 +147,15 @@ def shower_sizes(sizes: Mapping[str, NDArray[Any]]) -> Figure:
 
 
 @styled
-def features(candidates: Mapping[str, NDArray[Any]], predicted: NDArray[np.integer]) -> Figure:
+def features(predictions: Columns) -> Figure:
     """Distributions of four features, of segments that are predicted to be signal and of others, of unit
     area."""
+    predicted = predictions["predicted"]
     figure = canvas(9.0, 6.4)
     for axis, (name, label, wanted) in zip(figure.subplots(2, 2).ravel(), FEATURES, strict=True):
-        values = candidates[name]
-        low, high = wanted or (float(values.min(initial=0.0)), float(values.max(initial=0.0)) + 0.1)
-        edges = np.linspace(low, high, 101 if wanted else 51)
+        edges = feature_edges(predictions[name], wanted)
         for chosen, colour, title in ((0, BACKGROUND, "background"), (1, SIGNAL, "signal")):
-            own = values[predicted == chosen]
+            own = predictions[name][predicted == chosen]
             if own.size:
                 axis.hist(
                     own, bins=edges, density=True, histtype="step", color=colour, label=f"predicted {title}"
@@ -157,10 +168,29 @@ def features(candidates: Mapping[str, NDArray[Any]], predicted: NDArray[np.integ
     return Figure("features", "Features of linked segments, distributions of unit area.", figure)
 
 
+def feature_edges(values: NDArray[np.floating], wanted: tuple[float, float] | None) -> NDArray[np.float64]:
+    """100 bins of the range that is `wanted`, or 50 from the smallest value to 0.1 above the largest."""
+    low, high = wanted or (float(values.min(initial=0.0)), float(values.max(initial=0.0)) + 0.1)
+    return np.linspace(low, high, 101 if wanted else 51, dtype=np.float64)
+
+
+@styled
+def signal_features(predictions: Columns) -> Figure:
+    """Impact parameter over distance (30 bins to 0.3) and cone (40 bins to 0.04) of predicted signal."""
+    figure = canvas(9.6, 4.2)
+    chosen = predictions["predicted"] == 1
+    for axis, (name, high, bins) in zip(figure.subplots(1, 2), SIGNAL_FEATURES, strict=True):
+        axis.hist(predictions[name][chosen], bins=np.linspace(0.0, high, bins + 1), color=SIGNAL, alpha=0.8)
+        axis.set_xticks(np.linspace(0.0, high, 5), [f"{tick:g}" for tick in np.linspace(0.0, high, 5)])
+        axis.set_xlabel(next(label for one, label, _ in FEATURES if one == name))
+        axis.set_ylabel("segments")
+    return Figure("signal-features", "Where segments predicted to be signal lie and point to.", figure)
+
+
 @styled
 def display(
     shower: int,
-    segments: Mapping[str, NDArray[Any]],
+    segments: Columns,
     predicted: NDArray[np.integer],
     injector: Mapping[str, float],
 ) -> Figure:
@@ -176,9 +206,8 @@ def display(
             )
         reach = np.array([0.0, max(float(depth.max(initial=1.0)), 1.0)])
         line = injector[f"t{name}"] * reach
-        pitch = _pitch(segments["z"])
-        # half of 140 um a film and 500 um
-        half = 0.001 * (140.0 * reach * 1000.0 / pitch + 500.0) / 2
+        films = reach * _films_a_mm(depth, segments["depth_films"])
+        half = 0.001 * (injector["slope"] * films + injector["intercept"]) / 2
         axis.plot(reach, line, color=INK, lw=1, label="injector")
         for side in (-1, 1):
             axis.plot(reach, line + side * half, color=INK, lw=0.8, ls=":")
@@ -187,10 +216,10 @@ def display(
     figure.axes[0].legend(loc="upper left")
     figure.suptitle(f"shower {shower}: {int((predicted == 1).sum())} segments predicted to be signal")
     caption = f"Shower {shower}, x and y against depth. Dotted: the growing rectangle that is searched."
-    return Figure(f"display-{shower}", caption, figure)
+    return Figure(f"display-{int(injector['brick'])}-{shower}", caption, figure)
 
 
-def _pitch(z: NDArray[np.floating]) -> float:
-    """Distance of neighbouring films in um, as most of them have it."""
-    steps: Sequence[float] = np.diff(np.unique(z)).tolist()
-    return float(np.median(steps)) if steps else 1315.0
+def _films_a_mm(depth: NDArray[np.floating], films: NDArray[np.integer]) -> float:
+    """Films a mm of depth, from the last segment to the injector."""
+    last = int(np.argmax(depth)) if len(depth) else -1
+    return float(films[last] / depth[last]) if last >= 0 and depth[last] > 0 else 1.0 / 1.315

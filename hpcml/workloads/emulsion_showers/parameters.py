@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Lt
 
 from hpcml.workloads.emulsion_showers.geometry import Orientation
 from hpcml.workloads.emulsion_showers.linking import Links
@@ -20,13 +20,15 @@ from hpcml.workloads.emulsion_showers.synthetic import Detector
 @dataclass(frozen=True, slots=True)
 class SyntheticParameters:
     """showers: how many exist, block_size of them in a unit. energies: GeV, in turn. density: background
-    base-tracks per cm2 and film. kind: `data` has volume tracks of the primaries and no truth.
-    detector: see synthetic.py."""
+    base-tracks per cm2 and film. through_going: probability that one of these goes on to the next film. kind:
+    `data` has volume tracks, of the primaries and of background that goes on, and no truth. detector: see
+    synthetic.py."""
 
     showers: Annotated[int, Ge(0)] = 60
     block_size: Annotated[int, Ge(1)] = 10
     energies: tuple[Annotated[float, Gt(0.1)], ...] = (6.0,)
     density: Annotated[float, Ge(0)] = 100.0
+    through_going: Annotated[float, Ge(0), Lt(1)] = 0.0
     kind: Literal["simulation", "data"] = "simulation"
     detector: Detector = field(default_factory=Detector)
 

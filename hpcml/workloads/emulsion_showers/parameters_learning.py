@@ -46,20 +46,34 @@ class FoldParameters:
 
 @dataclass(frozen=True, slots=True)
 class ApplyParameters:
-    """block_size: showers of a unit. threshold: of the score above which a segment is signal."""
+    """block_size: showers of a unit. threshold: of the score above which a segment is signal. displays:
+    numbers of the showers that the report draws, none for the three largest; they change no result."""
 
     block_size: Annotated[int, Ge(1)] = 50
     threshold: Share = 0.5
+    displays: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompareParameters:
+    """min_size: segments from which on a shower is compared."""
+
+    min_size: Annotated[int, Ge(0)] = 50
 
 
 @dataclass(frozen=True, slots=True)
 class EnergyParameters:
-    """intercept, slope: GeV and GeV a segment, of the published line; `calibrate` fits them to the showers
-    whose true energy is known and that were not trained on. min_size: segments from which on a shower has
-    an energy. fit_sizes: of showers that the line is fitted to."""
+    """intercept, slope: GeV and GeV a segment, of the published line; `calibrate` fits them to a share
+    `fit_share` of the showers whose true energy is known and that were not trained on; the resolution is that
+    of the others. fit_above: segments above which a shower is fitted to, if its injector carries all but 0.1
+    GeV. fit_sizes: first and last size of the profile that the line is fitted to. min_size: segments
+    from which on a shower has an energy. resolution_energies: GeV, of the curve through the resolutions."""
 
     calibrate: bool = False
     intercept: float = 0.42
     slope: Annotated[float, Gt(0)] = 0.04
     min_size: Annotated[int, Ge(0)] = 50
     fit_sizes: tuple[int, int] = (50, 180)
+    fit_above: Annotated[int, Ge(0)] = 29
+    fit_share: Share = 0.5
+    resolution_energies: tuple[float, float] = (3.0, 10.0)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from hpcml.workloads.emulsion_showers.tables import NONE
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -20,12 +22,14 @@ STEEPEST = 0.050
 
 class Starters(NamedTuple):
     """shower: int32 (n,). row: int64 (n,), its injector among the rows given, -1 without. reason: str
-    (n,), why there is none. true_segments: uint32 (n,), rows of the same event downstream."""
+    (n,), why there is none. true_segments: uint32 (n,), rows of the same event downstream. primary_p: float64
+    (n,), the largest momentum of the event, that of the primary before it radiates; -999 where unknown."""
 
     shower: NDArray[np.int32]
     row: NDArray[np.int64]
     reason: NDArray[np.str_]
     true_segments: NDArray[np.uint32]
+    primary_p: NDArray[np.float64]
 
 
 def start_plate(counts: NDArray[np.integer]) -> int:
@@ -56,6 +60,8 @@ def simulated_starters(
     event: NDArray[np.integer],
     mc_track: NDArray[np.integer],
     number: NDArray[np.integer],
+    *,
+    momentum: NDArray[np.floating],
 ) -> Starters:
     """One starter for each simulated event, by its number; all arguments (n,), of signal rows alone.
 
@@ -64,9 +70,10 @@ def simulated_starters(
     """
     order = np.lexsort((number, mc_track != 0, plate, event))
     events, first, size = np.unique(event[order], return_index=True, return_counts=True)
-    rows, reasons, segments = [], [], []
+    rows, reasons, segments, primary = [], [], [], []
     for begin, count in zip(first.tolist(), size.tolist(), strict=True):
         own = order[begin : begin + count]
+        primary.append(float(momentum[own].max()))
         low = int(plate[own].min())
         counts = np.bincount(plate[own] - low)
         start = start_plate(counts)
@@ -84,6 +91,7 @@ def simulated_starters(
         np.array(rows, np.int64),
         np.array(reasons, np.str_),
         np.array(segments, np.uint32),
+        np.array(primary, np.float64),
     )
 
 
@@ -109,5 +117,6 @@ def data_starters(
     rows = order[first].astype(np.int64)
     number = len(rows)
     return Starters(
-        np.arange(number, dtype=np.int32), rows, np.full(number, "", np.str_), np.zeros(number, np.uint32)
-    )
+        np.arange(number, dtype=np.int32), rows, np.full(number, "", np.str_), np.zeros(number, np.uint32),
+        np.full(number, float(NONE)),
+    )  # fmt: skip

@@ -57,6 +57,9 @@ CELLS = Table(
         ),
     ),
 )
+PRIMARY = Column(
+    "primary_p", "float32", (), "GeV", "largest momentum of the event: of the primary, -999 for none"
+)
 STARTERS = Table(
     "starters",
     (
@@ -65,6 +68,7 @@ STARTERS = Table(
         Column("row", "int64", (), "", "its base-track among the brick's, -1 where none was found"),
         Column("reason", "S24", (), "", "why none was found"),
         Column("true_segments", "uint32", (), "", "simulated base-tracks downstream of it"),
+        PRIMARY,
     ),
 )
 FEATURES = (
@@ -98,6 +102,9 @@ SHOWERS = Table(
         SHOWER,
         Column("brick", "int32", (), "", "number of the brick"),
         *(column for column in TRACK if column.name not in ("source", "mc_track", "flag", "track_id")),
+        PRIMARY,
+        Column("slope", "float32", (), "um", "of the growing rectangle, full width a film"),
+        Column("intercept", "float32", (), "um", "full width of the rectangle at the injector"),
         Column("true_segments", "uint32", (), "", "simulated base-tracks downstream of the injector"),
         Column("in_pyramid", "uint32", (), "", "base-tracks inside the growing rectangles"),
         Column("after_cuts", "uint32", (), "", "of these, after the cuts on angle and impact parameter"),

@@ -7,7 +7,9 @@ and showers (tables.py).
 from __future__ import annotations
 
 from hpcml.workload import Column, Table
-from hpcml.workloads.emulsion_showers.tables import KEY, SHOWER
+from hpcml.workloads.emulsion_showers.learning import FEATURES
+from hpcml.workloads.emulsion_showers.tables import FEATURES as MEASURED
+from hpcml.workloads.emulsion_showers.tables import KEY, PRIMARY, SHOWER
 
 BRICK = Column("brick", "int32", (), "", "number of the brick")
 TRAINED = Column("trained", "uint8", (), "", "1 for showers that the forest was trained on")
@@ -59,6 +61,7 @@ PREDICTIONS = Table(
         BRICK,
         *KEY,
         Column("signal", "uint8", (), "", "truth: 1 for simulated base-tracks of this event"),
+        *(column for column in MEASURED if column.name in FEATURES),
         _real("score", "mean probability of signal over the trees"),
         Column("predicted", "uint8", (), "", "1 where the score is above the threshold"),
         TRAINED,
@@ -74,6 +77,7 @@ SIZES = Table(
         Column("z", "float32", (), "um", "of the injector"),
         _real("theta", "angle of the injector to the beam", "rad"),
         Column("p", "float32", (), "GeV", "true momentum of the injector, -999 for none"),
+        PRIMARY,
         _count("true_segments", "simulated base-tracks downstream of the injector"),
         _count("size", "segments predicted to be signal"),
         _count("true_positive", "signal found"),
@@ -90,6 +94,7 @@ ENERGIES = Table(
         TRAINED,
         _count("size", "segments predicted to be signal"),
         Column("selected", "uint8", (), "", "1 for showers that are large enough"),
+        Column("sample", "uint8", (), "", "1 to calibrate, 2 for the resolution, 0 no truth or trained on"),
         _real("energy_true", "simulated, NaN where unknown", "GeV"),
         _real("energy", "reconstructed", "GeV"),
         _real("residual", "(energy - energy_true) / energy_true, NaN where unknown"),

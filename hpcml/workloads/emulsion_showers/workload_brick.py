@@ -6,14 +6,14 @@ sorting (brick.py), files (inputs.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from hpcml.errors import UsageError
-from hpcml.workload import Arrays, Context, Input, InputSpec, Table, Unit, Workload
+from hpcml.workload import Arrays, Context, Figure, Input, InputSpec, Table, Unit, Workload
 from hpcml.workloads.emulsion_showers import background, brick, geometry, projection, starters
 from hpcml.workloads.emulsion_showers.columns import film_columns, joined
 from hpcml.workloads.emulsion_showers.parameters import PrepareParameters
@@ -53,7 +53,7 @@ class PreparedBricks(Workload):
     """Base-tracks -> sorted bricks and their starters. A unit is a brick: a file, or a step."""
 
     name = "emulsion.prepare"
-    version = 1
+    version = 2
     Parameters = PrepareParameters
     inputs = (
         InputSpec("tracks", "files of base-tracks, one a brick, or a step emulsion.synthetic"),
@@ -98,10 +98,9 @@ class PreparedBricks(Workload):
             )
         positions, branches = None, None
         if "geometry" in paths:
-            positions = read_map(paths["geometry"][0], keys=("plates",))["plates"]
+            positions = _positions(paths["geometry"][0])
         if "branches" in paths:
-            found = read_map(paths["branches"][0], keys=("tree", "columns"))
-            branches = {"tree": found["tree"], **found["columns"]}
+            branches = _branches(paths["branches"][0])
         return BrickFiles(inputs["tracks"] if is_step else None, files, more, positions, branches)
 
     def process(self, unit: Unit, shared: BrickFiles, ctx: Context) -> Mapping[str, Arrays]:
@@ -141,8 +140,14 @@ class PreparedBricks(Workload):
                 "row": found.row,
                 "reason": found.reason.astype("S24"),
                 "true_segments": found.true_segments,
+                "primary_p": found.primary_p.astype(np.float32),
             },
         }
+
+    def report(self, tables: Mapping[str, Input]) -> Iterable[Figure]:
+        from hpcml.workloads.emulsion_showers.figures_bricks import brick_figures
+
+        return brick_figures(list(tables.values())[-1])
 
     def _rows(self, shared: BrickFiles, number: int) -> Columns:
         """All base-tracks of a brick that are given, by source."""
@@ -212,8 +217,10 @@ class PreparedBricks(Workload):
                 columns["plate"], columns["track_id"], slopes, which=self.parameters.which
             )
         signal = np.flatnonzero(columns["source"] == SIMULATION)
-        own = {name: columns[name][signal] for name in ("plate", "event", "mc_track", "id")}
-        found = starters.simulated_starters(own["plate"], own["event"], own["mc_track"], own["id"])
+        own = {name: columns[name][signal] for name in ("plate", "event", "mc_track", "id", "p")}
+        found = starters.simulated_starters(
+            own["plate"], own["event"], own["mc_track"], own["id"], momentum=own["p"]
+        )
         if not len(found.row):
             raise UsageError(
                 "the brick holds no simulated event", "set kind: data, or name a file of simulation"
@@ -229,6 +236,29 @@ def _is_step(tracks: Input) -> bool:
     except UsageError:
         return False
     return True
+
+
+def _positions(path: Path) -> dict[int, float]:
+    """z of each plate in a geometry file."""
+    found = read_map(path, keys=("plates",))["plates"]
+    numbers = (int, float)
+    if not isinstance(found, dict) or not all(
+        type(plate) is int and plate >= 0 and type(z) in numbers and np.isfinite(z)
+        for plate, z in found.items()
+    ):
+        raise UsageError(f"{path}: plates must give a z in um for each number", "plates: {0: 0, 1: -1315}")
+    return {plate: float(z) for plate, z in found.items()}
+
+
+def _branches(path: Path) -> dict[str, str]:
+    """The tree, as `tree`, and the branch of each column in a file that names them."""
+    found = read_map(path, keys=("tree", "columns"))
+    columns = found["columns"]
+    known = {one.name for one in TRACK}
+    if not isinstance(columns, dict) or not set(columns) <= known:
+        wrong = f": {min(map(str, set(columns) - known))} is none" if isinstance(columns, dict) else ""
+        raise UsageError(f"{path}: columns must name branches of {', '.join(sorted(known))}{wrong}")
+    return {"tree": str(found["tree"]), **{name: str(branch) for name, branch in columns.items()}}
 
 
 def _moved(rows: Columns, target: Mapping[int, float], *, name: str) -> Columns:

@@ -14,6 +14,7 @@ import numpy as np
 from hpcml.errors import UsageError
 from hpcml.workload import Arrays, Context, Figure, Input, InputSpec, Table, Unit, Workload
 from hpcml.workloads.emulsion_showers import energy
+from hpcml.workloads.emulsion_showers.learning import split_showers
 from hpcml.workloads.emulsion_showers.parameters_learning import EnergyParameters
 from hpcml.workloads.emulsion_showers.tables_learning import (
     EFFICIENCY,
@@ -27,13 +28,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST = np.arange(10, 101, 10)
+CALIBRATION, REST = 1, 2
+MOST_LOST = 0.1  # GeV, upstream of the injector
 
 
 class ShowerEnergies(Workload):
     """Calibration, energies, resolution and efficiency of all showers. One unit."""
 
     name = "emulsion.energy"
-    version = 1
+    version = 2
     Parameters = EnergyParameters
     inputs = (
         InputSpec("sizes", "a step emulsion.apply"),
@@ -51,20 +54,22 @@ class ShowerEnergies(Workload):
 
     def process(self, unit: Unit, shared: Mapping[str, Input], ctx: Context) -> Mapping[str, Arrays]:
         p, table = self.parameters, shared["sizes"]
-        size, trained, momentum = (
-            np.asarray(table.array(name, "sizes")) for name in ("size", "trained", "p")
+        size, trained = (np.asarray(table.array(name, "sizes")) for name in ("size", "trained"))
+        injector, primary = (
+            np.asarray(table.array(name, "sizes")).astype(np.float64) for name in ("p", "primary_p")
         )
-        true = np.where(
-            momentum > 0, np.sqrt(momentum.astype(np.float64) ** 2 + energy.ELECTRON_MASS**2), np.nan
-        )
+        true = np.where(primary > 0, np.sqrt(primary**2 + energy.ELECTRON_MASS**2), np.nan)
         known = np.isfinite(true)
-        # a shower that the forest was trained on looks better than it is
-        fresh = known & (trained == 0)
-        line, found = self._line(shared, size[fresh], true[fresh])
+        sample = self._samples(known & (trained == 0), ctx)
+        # a shower that begins with less than the primary had tells nothing of its energy
+        whole = (injector > primary - MOST_LOST) & (size > p.fit_above)
+        profiled = whole & (sample == (CALIBRATION if p.calibrate else REST))
+        line, found = self._line(shared, size[profiled], true[profiled])
         reconstructed = energy.reconstructed(size, line)
         residual = np.where(known, (reconstructed - true) / np.where(known, true, 1.0), np.nan)
         selected = size >= p.min_size
-        resolution = _resolution(residual[fresh & selected], true[fresh & selected])
+        told = selected & (sample == REST)
+        resolution = _resolution(residual[told], true[told])
         share, error = energy.efficiency(size, LEAST)
         return {
             "energies": {
@@ -73,6 +78,7 @@ class ShowerEnergies(Workload):
                     for name in ("shower", "brick", "trained", "size")
                 },
                 "selected": selected.astype(np.uint8),
+                "sample": sample,
                 "energy_true": true,
                 "energy": reconstructed,
                 "residual": residual,
@@ -92,7 +98,7 @@ class ShowerEnergies(Workload):
         energies, width, error = (
             np.asarray(table.array(name, "resolution")) for name in ("energy_true", "width", "error")
         )
-        curve = energy.fit_resolution(energies, width, error)
+        curve = energy.fit_resolution(energies, width, error, between=self.parameters.resolution_energies)
         return {
             "intercept": float(table.array("intercept", "line")[0]),
             "slope": float(table.array("slope", "line")[0]),
@@ -103,12 +109,22 @@ class ShowerEnergies(Workload):
     def report(self, tables: Mapping[str, Input]) -> Iterable[Figure]:
         from hpcml.workloads.emulsion_showers.figures_energy import energy_figures
 
-        return energy_figures(list(tables.values())[-1])
+        return energy_figures(list(tables.values())[-1], between=self.parameters.resolution_energies)
+
+    def _samples(self, fresh: NDArray[np.bool_], ctx: Context) -> NDArray[np.uint8]:
+        """CALIBRATION or REST for showers with a truth that the forest was not trained on, 0 for others: a
+        shower that it knows looks better than it is, and so does one that the line was fitted to."""
+        sample = np.where(fresh, REST, 0).astype(np.uint8)
+        rows = np.flatnonzero(fresh)
+        if self.parameters.calibrate and len(rows):
+            fitted = split_showers(len(rows), 1.0 - self.parameters.fit_share, ctx.stream("calibration"))
+            sample[rows[fitted]] = CALIBRATION
+        return sample
 
     def _line(
         self, shared: Mapping[str, Input], size: NDArray[np.integer], true: NDArray[np.float64]
     ) -> tuple[energy.Line, energy.Profile]:
-        """The line that is asked for, and the profile of showers that were not trained on."""
+        """The line that is asked for, and the profile of these showers."""
         p = self.parameters
         found = energy.profile(size, true)
         if "calibration" in shared:
@@ -125,7 +141,7 @@ class ShowerEnergies(Workload):
         except ValueError as error:
             raise UsageError(
                 f"calibrate: {error}",
-                "simulate several energies, widen fit_sizes, or give intercept and slope",
+                "simulate more showers and energies, widen fit_sizes, or give intercept and slope",
             ) from error
 
 

@@ -176,8 +176,9 @@ class AppliedForest(Workload):
     """Which segments belong to their shower, and its size. A unit is a block of showers."""
 
     name = "emulsion.apply"
-    version = 1
+    version = 2
     Parameters = ApplyParameters
+    drawing = frozenset({"displays"})
     inputs = (SHOWERS, InputSpec("model", "a step emulsion.train, of this campaign or of another"))
     parameters: ApplyParameters
 
@@ -220,12 +221,12 @@ class AppliedForest(Workload):
             return np.bincount(shower[chosen], minlength=count).astype(np.uint32)
 
         tx, ty = (np.asarray(showers.array(name, "showers")[own]).astype(np.float64) for name in ("tx", "ty"))
-        copied = ("shower", "brick", "plate", "z", "p", "true_segments")
+        copied = ("shower", "brick", "plate", "z", "p", "primary_p", "true_segments")
         return {
             "predictions": {
                 **{
                     name: np.asarray(showers.array(name, "candidates")[rows])
-                    for name in ("shower", "brick", *(one.name for one in KEY), "signal")
+                    for name in ("shower", "brick", *(one.name for one in KEY), "signal", *learning.FEATURES)
                 },
                 "score": score,
                 "predicted": predicted.astype(np.uint8),
@@ -256,7 +257,7 @@ class AppliedForest(Workload):
     def report(self, tables: Mapping[str, Input]) -> Iterable[Figure]:
         from hpcml.workloads.emulsion_showers.figures_learning import learning_figures
 
-        return learning_figures(tables)
+        return learning_figures(tables, displays=self.parameters.displays)
 
 
 def _names(table: Input, where: str, chosen: NDArray[np.bool_] | None) -> Iterator[tuple[Any, ...]]:

@@ -1,7 +1,7 @@
 """From bricks to linked showers: the workload `emulsion.showers`.
 
 What lives here: units, and which function gets which array. What does not: the cuts (selection.py), linking
-(linking.py), figures (figures_showers.py).
+(linking.py), figures (figures_learning.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class LinkedShowers(Workload):
     """Candidates of each injector, selected and linked. A unit is a shower."""
 
     name = "emulsion.showers"
-    version = 1
+    version = 2
     Parameters = ShowerParameters
     inputs = (InputSpec("bricks", "a step emulsion.prepare"),)
     parameters: ShowerParameters
@@ -92,6 +92,9 @@ class LinkedShowers(Workload):
             "shower": np.array([shower], np.int32),
             "brick": np.array([number], np.int32),
             **{name: np.asarray(columns[name][seed : seed + 1]) for name in names},
+            "primary_p": np.array([starter["primary_p"]], np.float32),
+            "slope": np.array([p.cuts.slope], np.float32),
+            "intercept": np.array([p.cuts.intercept], np.float32),
             **{name: np.array([value], np.uint32) for name, value in counts.items()},
         }
         return {"candidates": candidates, "showers": row}
@@ -113,9 +116,8 @@ class Bricks:
 
     def starter(self, number: int) -> dict[str, Any]:
         """The columns of one starter."""
-        return {
-            name: self._table.array(name, "starters")[number] for name in ("row", "shower", "true_segments")
-        }
+        names = ("row", "shower", "true_segments", "primary_p")
+        return {name: self._table.array(name, "starters")[number] for name in names}
 
     def brick(self, number: int) -> Brick:
         """Brick `number`, opened once."""

@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from hpcml.workloads.emulsion_showers.columns import Columns
 
 PER_SHOWER = 100_000  # numbers of base-tracks that a simulated shower may use
+PER_FILM = 10**9  # and background that begins on a film
+BACKGROUND_OF_DATA = 10**12  # from here on, so that it does not meet those of showers
 
 
 class SyntheticBrick(Workload):
-    """Simulated showers and background of one brick. A unit is a block of showers, or the background of a
-    film."""
+    """Simulated showers and background of one brick. A unit is a block of showers, or the background that
+    begins on a film."""
 
     name = "emulsion.synthetic"
-    version = 1
+    version = 2
     Parameters = SyntheticParameters
     listing = frozenset({"showers"})
     parameters: SyntheticParameters
@@ -58,13 +60,24 @@ class SyntheticBrick(Workload):
 
     def _background(self, plate: int, ctx: Context) -> Columns:
         p = self.parameters
-        film = background.uniform_film(
-            ctx.stream("background", plate), p.density, low=(0.0, 0.0), high=p.detector.side
-        )
-        source = BACKGROUND if p.kind == "simulation" else DATA
-        # numbers of data must not meet those of showers on the same film
-        start = 0 if p.kind == "simulation" else 10**12
-        return film_columns(film, plate, z=-p.detector.pitch * plate, start=start, source=source)
+        detector, rng = p.detector, ctx.stream("background", plate)
+        corners = ((0.0, 0.0), detector.side)
+        # films further in hold what goes on from upstream, too
+        share = 1.0 if plate == detector.films - 1 else 1.0 - p.through_going
+        begun = background.uniform_film(rng, share * p.density, low=corners[0], high=corners[1])
+        found = background.continued(
+            rng, begun, p.through_going, plate + 1, pitch=detector.pitch,
+            errors=(detector.position_error, detector.slope_error), inside=corners,
+        )  # fmt: skip
+        source, start = (BACKGROUND, 0) if p.kind == "simulation" else (DATA, BACKGROUND_OF_DATA)
+        start += plate * PER_FILM
+        where = plate - found.step
+        columns = film_columns(found.film, where, z=-detector.pitch * where, start=start, source=source)
+        if p.kind == "data":
+            # what an external tracker makes a volume track of
+            long = np.bincount(found.track, minlength=len(begun.x)) > 1
+            columns["track_id"] = np.where(long[found.track], start + found.track, -1)
+        return columns
 
     def _shower(self, number: int, ctx: Context) -> Columns:
         from hpcml.workloads.emulsion_showers.synthetic import electron_shower

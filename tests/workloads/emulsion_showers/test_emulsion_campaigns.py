@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import hpcml
+from hpcml.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[3]
 BASIC = """
@@ -158,7 +159,7 @@ def test_the_report(learned):
 
 
 def test_figures_show_the_tables(learned):
-    from hpcml.workloads.emulsion_showers import figures_energy, figures_learning
+    from hpcml.workloads.emulsion_showers import figures_bricks, figures_energy, figures_learning
 
     applied = hpcml.open_table(learned / "campaign", "apply")
     showers = hpcml.open_table(learned / "campaign", "showers")
@@ -182,21 +183,56 @@ def test_figures_show_the_tables(learned):
         np.clip(sizes["size"], 0, 199.9), np.linspace(0, 200, 21)
     )[0].tolist()
     largest = int(sizes["size"].idxmax())
-    display = figures[f"display-{sizes.shower[largest]}"].axes[0]
+    display = figures[f"display-0-{sizes.shower[largest]}"].axes[0]
     drawn = sum(len(points.get_offsets()) for points in display.collections)
     assert drawn == (predictions.shower == sizes.shower[largest]).sum()
 
+    signal = predictions[predictions.predicted == 1]
+    for axis, (name, high, bins) in zip(
+        figures["signal-features"].axes, (("ip_over_dz", 0.3, 30), ("cone_tan", 0.04, 40)), strict=True
+    ):
+        expected = np.histogram(signal[name], np.linspace(0, high, bins + 1))[0]
+        assert [patch.get_height() for patch in axis.patches] == expected.tolist()
+    bricks = hpcml.open_table(learned / "campaign", "bricks")
+    films, starters = (one.figure.axes[0] for one in figures_bricks.brick_figures(bricks))
+    tracks, found = bricks.frame("tracks"), bricks.frame("starters")
+    drawn = {one.get_label(): one.get_data().values for one in films.patches}
+    for number, title in ((0, "simulation"), (1, "background")):
+        expected = np.bincount(tracks.plate[tracks.source == number], minlength=29)
+        assert drawn[title].tolist() == expected.tolist()
+    depth = 28 - tracks.plate.to_numpy()[found.row]
+    assert [patch.get_height() for patch in starters.patches] == np.bincount(depth, minlength=19).tolist()
+
     table = hpcml.open_table(learned / "campaign", "energy")
     energies = table.frame("energies")
-    drawn = {one.name: one.figure for one in figures_energy.energy_figures(table)}
+    drawn = {one.name: one.figure for one in figures_energy.energy_figures(table, between=(3.0, 10.0))}
     dots = drawn["calibration"].axes[0].lines[0]
     assert dots.get_xdata().tolist() == energies["size"].tolist()
     assert dots.get_ydata() == pytest.approx(energies.energy_true.to_numpy())
-    chosen = energies[(energies.selected == 1) & (energies.trained == 0)]
+    chosen = energies[(energies.selected == 1) & (energies["sample"] == 2)]
+    assert energies["sample"].tolist() == (2 * (energies.trained == 0)).tolist()  # a line that was given
     heights = [patch.get_height() for patch in drawn["residuals"].axes[0].patches]
     assert heights == np.histogram(chosen.residual, np.linspace(-1, 1, 21))[0].tolist()
     shown = drawn["efficiency"].axes[0].lines[0].get_ydata()
     assert shown == pytest.approx(table.frame("efficiency").share.to_numpy())
+
+
+def test_displays_that_are_asked_for(learned):
+    from hpcml.workloads.emulsion_showers import figures_learning
+
+    applied, showers = (hpcml.open_table(learned / "campaign", step) for step in ("apply", "showers"))
+    tables = {"s": showers, "a": applied}
+    names = [one.name for one in figures_learning.learning_figures(tables, displays=(7, 3))]
+    assert [name for name in names if name.startswith("display")] == ["display-0-3", "display-0-7"]
+    with pytest.raises(UsageError, match="there is no shower 99"):
+        list(figures_learning.learning_figures(tables, displays=(99,)))
+    # and they compute nothing anew
+    before = applied.digests
+    told = run(learned, (learned / "job.yaml").read_text(), "--set", "steps.apply.parameters.displays=[7]")
+    assert "apply: 4 units, 4 done before" in told
+    shown = {path.name for path in (learned / "campaign" / "report").glob("apply-display*")}
+    assert shown == {"apply-display-0-7.png", "apply-display-0-7.pdf"}  # those of before are gone
+    assert hpcml.open_table(learned / "campaign", "apply").digests == before
 
 
 def faser(fasernu, extra="", density=100):
@@ -409,26 +445,112 @@ def test_root_trees(tmp_path):
 
 
 def test_data_use_the_forest_of_the_simulation(tmp_path):
+    from hpcml.workloads.emulsion_showers import figures_compare
+
     shutil.copytree(ROOT / "jobs", tmp_path / "jobs")
-    smaller = ["tracks.parameters.showers=20", "tracks.parameters.energies=[3.0, 6.0]",
-    "train.parameters.trees=30",
-               "folds.parameters.folds=2", "folds.parameters.trees=10"]  # fmt: skip
+    smaller = ("tracks.parameters.showers=30", "tracks.parameters.energies=[3.0, 6.0]",
+               "tracks.parameters.density=50", "train.parameters.trees=30", "folds.parameters.folds=2",
+               "folds.parameters.trees=10", "energy.parameters.fit_sizes=[0, 300]")  # fmt: skip
+    here = ("--ranks", 1, "--shards", 1)
     options = [word for one in smaller for word in ("--set", f"steps.{one}")]
-    command("run", "jobs/emulsion_showers/simulation.yaml", *options, cwd=tmp_path)
-    command(
-        "run", "jobs/emulsion_showers/data.yaml", "--set", "steps.tracks.parameters.showers=8", cwd=tmp_path
-    )
+    command("run", "jobs/emulsion_showers/simulation.yaml", *options, *here, cwd=tmp_path)
+    smaller = ("showers=8", "density=50")
+    options = [word for one in smaller for word in ("--set", f"steps.tracks.parameters.{one}")]
+    command("run", "jobs/emulsion_showers/data.yaml", *options, *here, cwd=tmp_path)
     root = tmp_path / "campaigns" / "emulsion-data"
     sizes = hpcml.open_table(root, "apply").frame("sizes")
-    assert len(sizes) == 8
+    # and volume tracks of background that begin in the first films
+    assert len(sizes) > 8
     assert not sizes.trained.any()
-    assert (sizes["size"] > 30).mean() > 0.7
+    assert (sizes["size"] > 30).sum() == pytest.approx(8, abs=2)
     line = hpcml.open_table(root, "energy").frame("line")
     given = hpcml.open_table(tmp_path / "campaigns" / "emulsion-simulation", "energy").frame("line")
     assert line.slope[0] == given.slope[0]
     energies = hpcml.open_table(root, "energy").frame("energies")
     assert energies.energy_true.isna().all()
-    assert energies.energy.median() == pytest.approx(4.0, abs=1.5)
+    assert energies[energies["size"] > 30].energy.median() == pytest.approx(4.0, abs=1.5)
+
+    compare = hpcml.open_table(root, "compare")
+    histograms, totals = compare.frame("histograms"), compare.frame("totals")
+    good = sizes[sizes["size"] >= 20]
+    assert totals.showers_data.tolist() == [len(good)]
+    predictions = hpcml.open_table(root, "apply").frame("predictions")
+    kept = predictions[predictions.shower.isin(good.shower) & (predictions.predicted == 1)]
+    own = histograms[histograms.feature == "link_dty"]
+    assert len(own) == 100
+    assert own.data.tolist() == np.histogram(kept.link_dty, np.linspace(-0.22, 0.22, 101))[0].tolist()
+    assert histograms[histograms.feature == "cone_tan"].data.sum() == len(kept)
+    fresh = hpcml.open_table(tmp_path / "campaigns" / "emulsion-simulation", "apply").frame("sizes")
+    fresh = fresh[(fresh.trained == 0) & (fresh["size"] >= 20)]
+    assert totals.showers_simulation.tolist() == [len(fresh)]
+    (figure,) = (one.figure for one in figures_compare.compare_figures(compare))
+    stairs = figure.axes[0].patches[0].get_data()
+    assert (stairs.values * np.diff(stairs.edges)).sum() == pytest.approx(1.0)
+    chosen = histograms[histograms.feature == "dtheta"]
+    assert stairs.values / stairs.values.sum() == pytest.approx(
+        chosen.simulation / chosen.simulation.sum(), abs=1e-12
+    )
+
+
+def test_samples_of_a_calibration(learned):
+    """The line and the resolution are of different showers, neither known to the forest."""
+    text = (
+        (learned / "job.yaml").read_text()
+        + """
+  - name: calibrated
+    workload: emulsion.energy
+    inputs: {sizes: apply}
+    parameters: {calibrate: true, fit_sizes: [0, 300]}
+"""
+    )
+    run(learned, text)
+    energies = frame(learned, "calibrated", "energies")
+    assert energies["sample"].value_counts().to_dict() == {0: 21, 1: 5, 2: 4}
+    assert (energies.trained == (energies["sample"] == 0)).all()
+    sizes = frame(learned, "apply", "sizes")
+    used = (energies["sample"] == 1) & (sizes["size"] > 29) & (sizes.p > sizes.primary_p - 0.1)
+    assert frame(learned, "calibrated", "profile").number.sum() == used.sum()
+    assert frame(learned, "calibrated", "resolution").number.sum() == (
+        (energies["sample"] == 2) & (energies["size"] >= 50)
+    ).sum()  # fmt: skip
+
+
+def test_data_of_tracks_that_go_on(tmp_path):
+    """Background that goes through films is a volume track of data, and starts showers of its own."""
+    text = BASIC.split("  - {name: showers")[0].replace(
+        "density: 150", "density: 150, through_going: 0.5, kind: data"
+    ).replace("inputs: {tracks: tracks}", "inputs: {tracks: tracks}, parameters: {kind: data}")  # fmt: skip
+    run(tmp_path, text)
+    tracks = frame(tmp_path, "tracks", "tracks")
+    long = tracks[tracks.track_id >= 10**12].groupby("track_id").plate
+    assert (long.size() >= 2).mean() > 0.9  # others left the brick at its sides
+    assert (long.max() - long.min() == long.size() - 1).all()
+    per_film = tracks[tracks.id >= 10**12].groupby("plate").size()
+    assert per_film.to_numpy() == pytest.approx(np.full(29, 150 * 36), rel=0.1)
+    assert not tracks.duplicated(["plate", "id", "source"]).any()
+    starters = frame(tmp_path, "bricks", "starters")
+    assert len(starters) > 30
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("geometry", "plates: [0, 1]", "plates must give a z in um for each number"),
+        ("geometry", "plates: {0: zero}", "plates must give a z in um for each number"),
+        ("geometry", "films: {0: 0}", "must hold the keys plates"),
+        ("geometry", "plates: {0: 0", "cannot be read as YAML"),
+        ("branches", "tree: t\ncolumns: {xx: x}", "xx is none"),
+        ("branches", "tree: t\ncolumns: x", "columns must name branches of event, "),
+    ],
+)
+def test_maps_that_are_wrong(tmp_path, name, content, message):
+    write(tmp_path, base())
+    (tmp_path / "map.yaml").write_text(content)
+    text = FILES.replace("{tracks: brick.csv}", f"{{tracks: brick.csv, {name}: map.yaml}}")
+    told = run(tmp_path, text, code=2)
+    assert message in told.replace("\n", " ")
+    assert "map.yaml" in told
+    assert "Traceback" not in told
 
 
 def test_more_showers_keep_what_is_computed(tmp_path):

@@ -106,7 +106,10 @@ def test_peaks_and_resolution():
         assert peak.width == pytest.approx(true, rel=0.06)
         widths.append(peak)
     found = energy.fit_resolution(
-        energies, np.array([one.width for one in widths]), np.array([one.error for one in widths])
+        energies,
+        np.array([one.width for one in widths]),
+        np.array([one.error for one in widths]),
+        between=(3.0, 10.0),
     )
     assert found.a == pytest.approx(0.4, abs=0.06)
     assert found.b == pytest.approx(0.05, abs=0.05)
@@ -114,7 +117,17 @@ def test_peaks_and_resolution():
 
 def test_too_little_has_no_peak():
     assert math.isnan(energy.fit_peak(np.array([0.1, 0.1])).width)
-    assert math.isnan(energy.fit_resolution(np.array([4.0]), np.array([0.2]), np.array([0.1])).a)
+    one = (np.array([4.0]), np.array([0.2]), np.array([0.1]))
+    assert math.isnan(energy.fit_resolution(*one, between=(3.0, 10.0)).a)
+
+
+def test_the_resolution_looks_at_its_energies_alone():
+    true = np.sqrt(0.4**2 / np.array([1.0, 3.0, 6.0, 10.0, 20.0]) + 0.05**2)
+    true[[0, 4]] = 9.0
+    found = energy.fit_resolution(
+        np.array([1.0, 3.0, 6.0, 10.0, 20.0]), true, np.full(5, 0.01), between=(3.0, 10.0)
+    )
+    assert (found.a, found.b) == (pytest.approx(0.4), pytest.approx(0.05))
 
 
 FILM = background.Film(np.array([1000.0]), np.array([2000.0]), np.array([0.1]), np.array([-0.2]))
@@ -157,3 +170,33 @@ def test_uniform_background_has_its_density():
     assert film.x.max() < 40_000
     assert film.y.max() < 20_000
     assert np.std(film.tx) == pytest.approx(np.sqrt(0.9 * 0.15**2 + 0.1 / 3), rel=0.1)
+
+
+def through_going(share, films=6, seed=4):
+    rng = np.random.default_rng(seed)
+    start = background.uniform_film(rng, 500, low=(0, 0), high=(40_000, 20_000))
+    found = background.continued(
+        rng, start, share, films, pitch=1315.0, errors=(1.0, 0.003), inside=((0, 0), (40_000, 20_000))
+    )
+    return start, found
+
+
+def test_background_that_does_not_go_on_is_what_was_drawn():
+    start, found = through_going(0.0)
+    assert all(np.array_equal(one, other) for one, other in zip(found.film, start, strict=True))
+    assert not found.step.any()
+
+
+def test_background_goes_on_straight():
+    start, found = through_going(0.8)
+    assert found.step.max() == 5
+    first, on = found.step == 0, found.step > 0
+    assert np.array_equal(found.film.x[first], start.x)
+    foreseen = start.x[found.track] + start.tx[found.track] * 1315 * found.step
+    assert np.std((found.film.x - foreseen)[on]) == pytest.approx(1.0, rel=0.1)
+    assert np.std((found.film.ty - start.ty[found.track])[on]) == pytest.approx(0.003, rel=0.1)
+    # few leave the brick at its sides
+    further = np.bincount(found.step)
+    assert further[1] / further[0] == pytest.approx(0.8, abs=0.05)
+    assert found.film.x.min() >= 0
+    assert found.film.y.max() < 20_000

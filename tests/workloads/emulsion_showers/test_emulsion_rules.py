@@ -50,7 +50,9 @@ def test_gaps_over_missing_films():
 
 def test_the_starter_of_the_hand_brick(hand):
     rows = hand.signal
-    found = starters.simulated_starters(rows["plate"], rows["event"], np.full(7, 5), rows["id"])
+    found = starters.simulated_starters(
+        rows["plate"], rows["event"], np.full(7, 5), rows["id"], momentum=np.arange(7.0)
+    )
     assert found.shower.tolist() == [7]
     assert rows["id"][found.row].tolist() == [0]
     assert found.true_segments.tolist() == [6]
@@ -77,10 +79,15 @@ def test_start_plates(counts, plate):
 def test_the_primary_is_preferred_and_skipped_events_are_told():
     plate = np.array([2, 2, 1, 1, 0, 0, 4, 4])
     event = np.array([1, 1, 1, 1, 1, 1, 3, 3])
-    found = starters.simulated_starters(plate, event, np.array([5, 0, 1, 1, 1, 1, 2, 2]), np.arange(8))
+    particle = np.array([5, 0, 1, 1, 1, 1, 2, 2])
+    momentum = np.array([1.0, 3.5, 4.0, 0.5, 1, 1, -999, -999])
+    found = starters.simulated_starters(plate, event, particle, np.arange(8), momentum=momentum)
     assert found.shower.tolist() == [1, 3]
     assert found.row.tolist() == [1, 6]
-    lonely = starters.simulated_starters(np.array([3, 2]), np.array([9, 9]), np.zeros(2, int), np.arange(2))
+    assert found.primary_p.tolist() == [4.0, -999.0]  # not that of the injector
+    lonely = starters.simulated_starters(
+        np.array([3, 2]), np.array([9, 9]), np.zeros(2, int), np.arange(2), momentum=np.ones(2)
+    )
     assert lonely.row.tolist() == [-1]
     assert lonely.reason.tolist() == ["no film with 2 to 10"]
 
