@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from hpcml.campaign import Resources
 from hpcml.commands.endings import Ending, Endings, endings
@@ -18,7 +19,7 @@ from hpcml.schedulers.failures import Failure, Try, next_try
 from hpcml.store.journal import Journal, read_journal
 from hpcml.store.ledger import Ledger
 
-# attempts in all that merge jobs start by themselves
+# attempts of a step, one after the other, that recorded nothing new: then merge jobs start none by themselves
 MAX_TRIES = 5
 
 
@@ -48,15 +49,21 @@ class _Last:
 
 
 def remember(
-    step: OpenStep, resources: Resources, exclude: Sequence[str] = (), why: Sequence[str] = ()
+    step: OpenStep,
+    resources: Resources,
+    *,
+    done: int,
+    exclude: Sequence[str] = (),
+    why: Sequence[str] = (),
 ) -> None:
-    """What an attempt asks for, and why: the next request starts from it."""
+    """What an attempt asks for, why, and with how many units recorded: the next request starts from it."""
     Journal(step.opened.layout.journal).write(
         "resources",
         step=step.name,
         memory=resources.memory,
         walltime=resources.walltime,
         planned=_planned(step),
+        done=done,
         exclude=list(exclude),
         why=list(why),
     )
@@ -74,9 +81,10 @@ def request(step: OpenStep, jobs: Jobs, ledger: Ledger, *, automatic: bool = Fal
     words: list[str] = []
     remedies: dict[Failure, str] = {}
     curable = False
+    tries = _tries_in_vain(step, int(ledger.done.sum())) if automatic else 0
     for failure, mine in sorted(failed.items()):
         over = [one for one in mine if not one.record.state.is_live]
-        step_on = _next(step, failure, mine, resources, tries=len(jobs.attempts) if automatic else 0)
+        step_on = _next(step, failure, mine, resources, tries=tries)
         if last.changed and failure in (Failure.MEMORY, Failure.TIME):
             step_on = Try(True, resources, why="what the job file says since")
         if failure is Failure.MEMORY:
@@ -107,6 +115,13 @@ def _next(step: OpenStep, failure: Failure, mine: list[Ending], resources: Resou
         memory_peak=max(one.record.memory_peak for one in mine),
         memory_given=max(one.record.memory_given for one in mine),
     )
+
+
+def _tries_in_vain(step: OpenStep, done: int) -> int:
+    """How many of the step's last attempts began with all the units recorded that there are now."""
+    words = read_journal(step.opened.layout.journal, "resources")
+    before = [word.get("done") for word in words if word["step"] == step.name]
+    return len(list(takewhile(lambda one: one == done, reversed(before))))
 
 
 def _memory_remedy(step_on: Try, *, held: bool) -> str:

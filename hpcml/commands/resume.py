@@ -118,7 +118,13 @@ def _resume(opened: OpenCampaign, jobs: Jobs, shards: int, dry_run: bool, automa
     live = {first.name: sorted({job.ref.job for job in jobs.shards if job.record.state.is_live})}
     campaign = _with_resources(opened.campaign, {first.name: asked_for.resources})
     if not dry_run:
-        remember(first, asked_for.resources, asked_for.exclude, asked_for.words)
+        remember(
+            first,
+            asked_for.resources,
+            done=len(ledger.done) - len(missing),
+            exclude=asked_for.exclude,
+            why=asked_for.words,
+        )
     sent = send(
         opened, campaign, asked, dry_run=dry_run, attempt=attempt, exclude=asked_for.exclude, after=live,
         waiting=waiting,

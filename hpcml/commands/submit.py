@@ -56,7 +56,8 @@ def submit(opened: OpenCampaign, *, dry_run: bool = False) -> Sent:
         steps, waiting = batch_steps(opened)
         shards = {step.name: range(step.plan.resources.shards) for step in steps}
         for step in () if dry_run else steps:
-            remember(step, step.plan.resources)
+            done = int(step.ledger().done.sum()) if step.listed() else 0
+            remember(step, step.plan.resources, done=done)
         return send(opened, opened.campaign, shards, dry_run=dry_run, waiting=waiting)
 
 

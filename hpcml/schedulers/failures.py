@@ -59,15 +59,15 @@ def next_try(
 ) -> Try:
     """The policy by class. memory_ceiling: bytes of a whole shard, walltime_ceiling: seconds, as the site
     says. memory_peak, memory_given: bytes that the whole shard used, and that it could use; 0 when unknown.
-    tries: how often this class came already; a clock, a preemption or a lost node says nothing against the
-    shard, so only max_tries bounds them.
+    tries: attempts since the last that recorded anything; a clock, a preemption or a lost node says nothing
+    against the shard, so only max_tries bounds them.
     """
     if failure is Failure.CODE:
         return Try(False, resources, why="an error in the code comes back on every machine")
     if failure is Failure.INPUT:
         return Try(False, resources, why="the input has to be mended first")
     if tries >= max_tries:
-        return Try(False, resources, why=f"it came {tries} times already")
+        return Try(False, resources, why=f"{tries} attempts in a row recorded nothing new")
     if failure is Failure.MEMORY:
         return _more_memory(resources, memory_ceiling, memory_peak, memory_given)
     if failure is Failure.TIME:

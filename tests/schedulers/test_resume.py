@@ -14,6 +14,7 @@ import toy
 import yaml
 
 from hpcml.commands import submit as submitting
+from hpcml.opening import OpenCampaign
 
 from .conftest import Fakes
 
@@ -96,6 +97,25 @@ def test_memory_grows_to_the_ceiling_and_the_job_file_has_the_last_word(campaign
     campaign.fakes.answer("sbatch", out="99\n")
     assert "ended by memory: what the job file says since" in campaign.hpcml("resume", campaign.root).stdout
     assert "--mem-per-cpu=668M" in campaign.script()
+
+
+def test_merge_jobs_go_on_while_something_new_is_recorded(campaign: Campaign) -> None:
+    """Five attempts in a row that bring nothing are enough; before them there may have been many that did."""
+    campaign.plan()
+    campaign.send("submit")
+    timeout = "TIMEOUT|0|n1|TimeLimit"
+    for attempt in range(1, 8):  # each of them gets a little further
+        toy.work_here(OpenCampaign(campaign.root), shard=attempt, shards=10)
+        campaign.ended(timeout, timeout, timeout, timeout)
+        assert campaign.send("resume", "--automatic", str(attempt)).code == 85, "it goes on"
+    for attempt in range(8, 12):
+        campaign.ended(timeout, timeout, timeout, timeout)
+        assert campaign.send("resume", "--automatic", str(attempt)).code == 85, "it goes on"
+    campaign.ended(timeout, timeout, timeout, timeout)
+    stopped = campaign.hpcml("resume", campaign.root, "--automatic", "12")
+    assert "5 attempts in a row recorded nothing new" in stopped.stdout
+    assert "not tried again by itself" in stopped.stdout
+    assert len(OpenCampaign(campaign.root).step("toy").ledger().missing) > 0
 
 
 def test_a_bad_node_is_avoided_until_failures_are_forgiven(campaign: Campaign) -> None:
