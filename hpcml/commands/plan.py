@@ -15,6 +15,7 @@ from typing import Any
 from hpcml.campaign import Campaign, StepInput, StepPlan
 from hpcml.errors import PlanConflict, UsageError
 from hpcml.opening import OpenCampaign, other_campaign, table_digest
+from hpcml.schedulers.places import check_places
 from hpcml.store import manifest
 from hpcml.store.journal import Journal
 from hpcml.store.layout import Layout
@@ -47,6 +48,7 @@ def plan(campaign: Campaign, root: Path) -> Planned:
         _refuse_foreign_folder(root)
         campaign = replace(campaign, identity=secrets.token_hex(16))
         what = "new"
+    check_places(campaign, root)
     opened = OpenCampaign(root, campaign)
     for step in opened.steps:
         step.instance(next(iter(step.combinations()), {}))  # parameters and version fit the workload

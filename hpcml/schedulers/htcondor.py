@@ -51,12 +51,12 @@ from hpcml.schedulers.htcondor_transfer import (
 from hpcml.schedulers.jobscript import (
     COMMON_OPTIONS,
     array_request,
-    check_paths,
     merge_directives,
     merge_request,
     merge_values,
     rank_values,
 )
+from hpcml.schedulers.places import check_places
 from hpcml.templating import classad, condor, condor_code
 
 DAG = "campaign"
@@ -82,7 +82,7 @@ class HTCondor(Scheduler):
 
     def files(self, batch: Batch) -> list[File]:
         options = self.check_options(batch.campaign.site.options)
-        check_paths(batch, options)
+        check_places(batch.campaign, batch.root, batch.out)
         if "$" in str(batch.out):
             # condor_submit_dag writes the path into DAGMan's own submit file as it is: it waits for ever
             what = f"condor_submit_dag cannot carry the '$' in {str(batch.out)!r}"

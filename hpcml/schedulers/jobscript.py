@@ -29,6 +29,7 @@ COMMON_OPTIONS: Mapping[str, Any] = {
     "memory_ceiling": None,
     "walltime_ceiling": None,
     "refuse_paths": {},
+    "private_paths": {},
     "container_command": ("apptainer", "exec"),
     "container_python": "python3",
     "merge": {},
@@ -116,16 +117,6 @@ def merge_values(batch: Batch, step: BatchStep, options: Mapping[str, Any]) -> d
         "automatic": batch.campaign.site.scheduler == "slurm",
         "last": step.last,
     }
-
-
-def check_paths(batch: Batch, options: Mapping[str, Any]) -> None:
-    """UsageError when the campaign lies where the site says that jobs must not."""
-    for prefix, reason in options["refuse_paths"].items():
-        for path in (batch.root, batch.out):
-            if str(path).startswith(prefix):
-                raise UsageError(
-                    f"{path} is not a place to submit from at {batch.campaign.site.name}", reason
-                )
 
 
 def _common_values(

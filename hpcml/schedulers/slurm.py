@@ -30,12 +30,12 @@ from hpcml.schedulers.base import (
 from hpcml.schedulers.jobscript import (
     COMMON_OPTIONS,
     array_request,
-    check_paths,
     merge_directives,
     merge_request,
     merge_values,
     rank_values,
 )
+from hpcml.schedulers.places import check_places
 from hpcml.schedulers.slurm_replies import SACCT_FORMAT, SQUEUE_FORMAT, read_sacct, read_scontrol, read_squeue
 from hpcml.templating import sbatch_path
 
@@ -56,7 +56,7 @@ class Slurm(Scheduler):
 
     def files(self, batch: Batch) -> list[File]:
         options = self.check_options(batch.campaign.site.options)
-        check_paths(batch, options)
+        check_places(batch.campaign, batch.root, batch.out)
         submissions = self.submissions(batch)
         found = []
         for step in batch.steps:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import toy
+import yaml
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -74,4 +75,9 @@ def test_the_slurm_page(real_slurm: None, place: Path) -> None:
 
 
 def test_the_lxplus_page(real_htcondor: None, place: Path) -> None:
+    site = yaml.safe_load((ROOT / "config" / "sites" / "lxplus.yaml").read_text())
+    del site["options"]["private_paths"]  # one machine is the whole cluster here: its /var/tmp is seen by all
+    sites = place / "config" / "hpcml" / "sites"
+    sites.mkdir(parents=True)
+    (sites / "lxplus.yaml").write_text(yaml.safe_dump(site))
     check(follow("first-campaign-lxplus.md", place), place)

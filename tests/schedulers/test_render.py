@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from hpcml.campaign import Campaign, Resources, Site, StepPlan
+from hpcml.campaign import Campaign, InputFile, Resources, Site, StepInput, StepPlan
 from hpcml.commands.render import read_submissions, render
 from hpcml.errors import UsageError
 from hpcml.launchers import launcher_words
+from hpcml.schedulers.places import check_places
 from hpcml.share import shared
 
 STEP = StepPlan("scan", "toys.scan", 1, resources=Resources(shards=4))
@@ -137,7 +138,7 @@ def test_lxplus_takes_the_shortest_flavour_that_is_long_enough(
     import yaml
 
     site = yaml.safe_load((shared("config") / "sites" / "lxplus.yaml").read_text())
-    site["options"]["refuse_paths"].pop("/tmp/")
+    site["options"]["private_paths"] = {}  # the test lies in one of them
     step = replace(STEP, resources=Resources(walltime=seconds))
     _render(
         _campaign("htcondor", step=step, options=site["options"], directives=site["directives"]), tmp_path
@@ -154,6 +155,28 @@ def test_lxplus_refuses_eos(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a place to submit from") as caught:
         render(Path("/eos/user/a"), campaign, attempt=1, shards={"scan": [0]}, out=tmp_path)
     assert "AFS" in caught.value.hint
+
+
+def test_folders_that_jobs_do_not_see(tmp_path: Path) -> None:
+    """At planning already: campaigns, inputs, tables of other campaigns, the Python of jobs."""
+    private = {"private_paths": {"/only-here": "put it elsewhere"}}
+    given = InputFile("/only-here/a.h5", 1, 1, "fast:0")
+
+    def refused(campaign: Campaign, *folders: str) -> str:
+        with pytest.raises(UsageError, match="do not see it") as caught:
+            check_places(campaign, *map(Path, folders))
+        assert caught.value.hint == "put it elsewhere"
+        return caught.value.message
+
+    fine = _campaign("htcondor", options=private)
+    check_places(fine, Path("/only-here-too/campaign"))
+    assert "(the campaign)" in refused(fine, "/only-here/campaign")
+    for one in (StepInput(files=(given,)), StepInput(campaign="/only-here/other/scan")):
+        step = replace(STEP, inputs={"jets": one})
+        assert "(input 'jets' of step 'scan')" in refused(_campaign("slurm", step=step, options=private))
+        check_places(_campaign("htcondor", step=step, options={**private, "shared_filesystem": False}))
+    python = {**private, "python": "/only-here/venv/bin/python"}
+    assert "(the Python of jobs)" in refused(_campaign("htcondor", options=python))
 
 
 def test_shipped_sites_are_accepted_by_their_scheduler() -> None:

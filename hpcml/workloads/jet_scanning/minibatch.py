@@ -49,16 +49,21 @@ def fit_minibatch(
     since = since_reassigned = 0
     decay = min(2.0 * size / (total + 1), 1.0)
     steps = max(1, EPOCHS * total // size)
+    # arrays anew for each batch would cost more than all that is computed: the system hands out their pages
+    batches = np.empty((size, points.shape[1]), points.dtype)
+    distances = np.empty(k * size, np.float32)
     for step in range(steps):
         # jets that were drawn several times are looked at once
         drawn = copies[rng.integers(0, total, size)]
         times = np.bincount(drawn, minlength=len(points))
         rows = np.flatnonzero(times)
-        batch, times = points[rows], times[rows]
-        distance = batch @ (-2.0 * centres.T)
-        distance += np.einsum("ij,ij->i", centres, centres)
-        label = distance.argmin(axis=1)
-        squared = distance[np.arange(rows.size), label] + norms[rows]
+        times = times[rows]
+        batch = np.take(points, rows, axis=0, out=batches[: rows.size], mode="clip")
+        distance = distances[: k * rows.size].reshape(k, rows.size)
+        np.matmul(-2.0 * centres, batch.T, out=distance)
+        distance += np.einsum("ij,ij->i", centres, centres)[:, None]
+        label = distance.argmin(axis=0)
+        squared = distance.min(axis=0) + norms[rows]
         inertia = float((squared * times).sum(dtype=np.float64)) / size
         _move(centres, counts, batch, label=label, times=times)
         since_reassigned += size
@@ -84,11 +89,11 @@ def _move(
     times: NDArray[np.int64],
 ) -> None:
     """Bring each centre to the mean of all that it was given so far, this batch included."""
-    from scipy.sparse import csr_array
+    from scipy.sparse import csc_array
 
     # one entry a jet: adding rows costs a fifth of a product with a dense membership matrix
     entries = (times.astype(np.float32), label, np.arange(len(batch) + 1))
-    sums = csr_array(entries, shape=(len(batch), len(centres))).T @ batch
+    sums = csc_array(entries, shape=(len(centres), len(batch))) @ batch
     added = np.bincount(label, weights=times, minlength=len(centres))
     found = added > 0
     before = counts[found, None]
