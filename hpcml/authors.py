@@ -16,7 +16,8 @@ LONGEST = 1000
 
 
 def said(error: BaseException) -> str:
-    """`TypeName: text` of anybody's exception: whatever its text is, this can be printed and encoded."""
+    """`TypeName: text` of anybody's exception: whatever its text is, this can be printed and encoded.
+    The hint of an error of ours follows in parentheses."""
     try:
         text = str(error)
     except Exception:  # exceptions may fail to say what they are
@@ -26,7 +27,8 @@ def said(error: BaseException) -> str:
     )
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]}..."
-    return f"{type(error).__name__}: {text}"
+    hint = error.hint if isinstance(error, HpcmlError) else ""
+    return f"{type(error).__name__}: {text}" + (f" ({hint})" if hint else "")
 
 
 @contextmanager

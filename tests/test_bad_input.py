@@ -222,6 +222,7 @@ def test_yaml_that_is_nested_too_deeply() -> None:
 
 
 def test_said_is_short_and_printable() -> None:
+    assert said(UsageError("no column x", "name it")) == "UsageError: no column x (name it)"
     text = said(ValueError("\udcff\0" + "x" * 10**6))
     assert text.encode().startswith(b"ValueError: \\udcff\\x00x") and len(text) < 2000
 
