@@ -51,7 +51,7 @@ def fit_minibatch(
     steps = max(1, EPOCHS * total // size)
     # arrays anew for each batch would cost more than all that is computed: the system hands out their pages
     batches = np.empty((size, points.shape[1]), points.dtype)
-    distances = np.empty(k * size, np.float32)
+    distances = np.empty((size, k), np.float32)
     for step in range(steps):
         # jets that were drawn several times are looked at once
         drawn = copies[rng.integers(0, total, size)]
@@ -59,11 +59,10 @@ def fit_minibatch(
         rows = np.flatnonzero(times)
         times = times[rows]
         batch = np.take(points, rows, axis=0, out=batches[: rows.size], mode="clip")
-        distance = distances[: k * rows.size].reshape(k, rows.size)
-        np.matmul(-2.0 * centres, batch.T, out=distance)
-        distance += np.einsum("ij,ij->i", centres, centres)[:, None]
-        label = distance.argmin(axis=0)
-        squared = distance.min(axis=0) + norms[rows]
+        distance = np.matmul(batch, -2.0 * centres.T, out=distances[: rows.size])
+        distance += np.einsum("ij,ij->i", centres, centres)
+        label = distance.argmin(axis=1)
+        squared = distance[np.arange(rows.size), label] + norms[rows]
         inertia = float((squared * times).sum(dtype=np.float64)) / size
         _move(centres, counts, batch, label=label, times=times)
         since_reassigned += size
