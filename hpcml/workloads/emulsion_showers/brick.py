@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MOST_CELLS = 10_000_000
+
+
 class Grid(NamedTuple):
     """low: (x, y) of the corner in um. size: side of a cell in um. number: cells in x and in y."""
 
@@ -46,6 +49,18 @@ def grid_over(x: NDArray[np.floating], y: NDArray[np.floating], *, size: float) 
     return Grid(low, size, number)
 
 
+def check_grid(grid: Grid, plates: int, rows: int, *, name: str) -> None:
+    """UsageError when there are far more cells than a brick of `rows` base-tracks can need."""
+    total = plates * grid.number[0] * grid.number[1]
+    if total > MOST_CELLS + 10 * rows:
+        wide, high = (number * grid.size / 1000 for number in grid.number)
+        raise UsageError(
+            f"{name}: {total:,} cells of {grid.size:g} um for {rows:,} base-tracks, which extend over"
+            f" {wide:,.0f} x {high:,.0f} mm",
+            "are positions in um? else a larger cell_size",
+        )
+
+
 def cell_number(
     plate: NDArray[np.integer], x: NDArray[np.floating], y: NDArray[np.floating], *, grid: Grid
 ) -> NDArray[np.int64]:
@@ -56,10 +71,13 @@ def cell_number(
     return number
 
 
-def build(columns: Mapping[str, NDArray[Any]], positions: NDArray[np.float64], *, size: float) -> Brick:
-    """Sort base-tracks `columns` (n,) into cells of `size` um."""
+def build(
+    columns: Mapping[str, NDArray[Any]], positions: NDArray[np.float64], *, size: float, name: str = "brick"
+) -> Brick:
+    """Sort base-tracks `columns` (n,) into cells of `size` um; `name` is what errors speak of."""
     plate, x, y = (columns[name] for name in ("plate", "x", "y"))
     grid = grid_over(x, y, size=size)
+    check_grid(grid, len(positions), len(x), name=name)
     number = cell_number(plate, x, y, grid=grid)
     order = np.lexsort((columns["id"], columns["source"], number))
     total = len(positions) * grid.number[0] * grid.number[1]

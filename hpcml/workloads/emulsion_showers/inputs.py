@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpcml.errors import UsageError
+from hpcml.workload import Column
 from hpcml.workloads.emulsion_showers.tables import NONE, TRACK
 
 if TYPE_CHECKING:
@@ -61,11 +62,30 @@ def read_tracks(
         if values is None:
             columns[column.name] = np.full(number, ABSENT[column.name], column.dtype)
             continue
-        if np.dtype(column.dtype).kind in "iu" and values.dtype.kind == "f":
-            # not on a track, no event: empty cells of a CSV
-            values = np.where(np.isfinite(values), values, ABSENT.get(column.name, -1))
-        columns[column.name] = values.astype(column.dtype)
+        original = next((old for old, new in names.items() if new == column.name), column.name)
+        columns[column.name] = _typed(values, column, f"{path}: column {original}")
     return columns
+
+
+def _typed(values: NDArray[Any], column: Column, name: str) -> NDArray[Any]:
+    """`values` (n,) with the column's type; UsageError where they are no numbers of that kind."""
+    if values.dtype.kind not in "iufb":
+        try:
+            values = values.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"{name} holds what is no number: {error}", "mend or drop these rows") from error
+    if np.dtype(column.dtype).kind not in "iu":
+        return values.astype(column.dtype)
+    if values.dtype.kind == "f":
+        # not on a track, no event: empty cells of a CSV
+        values = np.where(np.isfinite(values), values, ABSENT.get(column.name, -1))
+    extent = np.iinfo(column.dtype)
+    wrong = (values < extent.min) | (values > extent.max)
+    if values.dtype.kind == "f":
+        wrong |= values != np.floor(values)
+    if wrong.any():
+        raise UsageError(f"{name} holds {values[wrong][0]}, not a whole number", "mend or drop these rows")
+    return values.astype(column.dtype)
 
 
 def _frame(path: Path) -> Columns:

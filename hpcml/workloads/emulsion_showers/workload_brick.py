@@ -117,8 +117,8 @@ class PreparedBricks(Workload):
             rows = joined([rows, *self._uniform(rows, positions, number, ctx)])
         # one z for each plate from here on
         rows["z"] = positions[rows["plate"]].astype(np.float32)
-        built = brick.build(rows, positions, size=p.cell_size)
-        found = self._starters(built)
+        built = brick.build(rows, positions, size=p.cell_size, name=name)
+        found = self._starters(built, name)
         present = np.arange(len(positions), dtype=np.int32)
         cells_a_plate = built.grid.number[0] * built.grid.number[1]
         return {
@@ -209,9 +209,14 @@ class PreparedBricks(Workload):
             film = background.uniform_film(stream, self.parameters.density, low=low, high=high)
             yield film_columns(film, plate, z=positions[plate], start=start, source=BACKGROUND)
 
-    def _starters(self, built: brick.Brick) -> starters.Starters:
+    def _starters(self, built: brick.Brick, name: str) -> starters.Starters:
         columns = built.columns
         if self.parameters.kind == "data":
+            if not (columns["track_id"] >= 0).any():
+                raise UsageError(
+                    f"{name}: no base-track is on a volume track, and showers of data start from these",
+                    "name a file with TrackID, or set kind: simulation",
+                )
             slopes = (columns["tx"], columns["ty"])
             return starters.data_starters(
                 columns["plate"], columns["track_id"], slopes, which=self.parameters.which
@@ -223,7 +228,7 @@ class PreparedBricks(Workload):
         )
         if not len(found.row):
             raise UsageError(
-                "the brick holds no simulated event", "set kind: data, or name a file of simulation"
+                f"{name} holds no simulated event", "set kind: data, or name a file of simulation"
             )
         row = np.where(found.row < 0, -1, signal[found.row])
         return found._replace(row=row)

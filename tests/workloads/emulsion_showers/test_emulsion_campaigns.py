@@ -354,6 +354,10 @@ def test_an_event_without_starter_is_told(tmp_path):
             "lie at z = -3945 to -3000 um",
         ),
         ({"x": None}, "has no column x"),
+        ({"PID": np.r_[4, 3, 3, 2, 2, 1, 1, 0, 0.5]}, "column PID holds 0.5, not a whole number"),
+        ({"ID": np.r_[np.arange(8), 1e30]}, "column ID holds 1e+30, not a whole number"),
+        ({"x": np.r_[np.full(8, 5000.0), 1e12]}, "are positions in um?"),
+        ({"y": np.r_[["oops"], np.full(8, "5000")]}, "column y holds what is no number"),
         ({"MCEvent": np.full(9, -999), "PID": np.zeros(9, int), "z": np.zeros(9)}, ""),
     ],
 )
@@ -530,6 +534,12 @@ def test_data_of_tracks_that_go_on(tmp_path):
     assert not tracks.duplicated(["plate", "id", "source"]).any()
     starters = frame(tmp_path, "bricks", "starters")
     assert len(starters) > 30
+
+
+def test_data_without_volume_tracks(tmp_path):
+    write(tmp_path, base())
+    text = FILES.replace("{tracks: brick.csv}", "{tracks: brick.csv}, parameters: {kind: data}")
+    assert "no base-track is on a volume track" in run(tmp_path, text, code=3)
 
 
 @pytest.mark.parametrize(
