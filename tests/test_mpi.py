@@ -122,11 +122,9 @@ def test_a_unit_that_does_not_end_in_its_grace_is_dropped(
     )
     toy.wait_until(lambda: "u00003" in {line.key for line in toy.said(log, "begin")})
     pid = next(line.pid for line in toy.said(log, "begin") if line.key == "u00003")
-    begun = time.monotonic()
     os.kill(pid, signal.SIGUSR1)
-    ended = toy.finish(process, 60)
+    ended = toy.finish(process, 30)  # the unit itself lasts a minute
     assert ended.code == 85, ended.stderr
-    assert time.monotonic() - begun < 15
     assert toy.logs(opened) == []
     assert "u00003" not in toy.done_units(opened)
     assert toy.done_units(opened) == {line.key for line in toy.said(log, "end")}
@@ -233,11 +231,10 @@ def test_an_error_of_one_rank_outside_its_units_ends_all_quickly(
     tmp_path: Path, mpi: toy.Launcher, log: Path, variable: str, words: list[str]
 ) -> None:
     opened = toy.planned(tmp_path, toy.step(parameters={"n": 2000}))
-    begun = time.monotonic()
     variables = {"TOY_LOG": log, "TOY_SLEEP": 0.05, variable: "1"}
-    ended = toy.finish(toy.start(work_words(mpi, opened), **variables))
+    # 2000 units of 50 ms would take longer than it has
+    ended = toy.finish(toy.start(work_words(mpi, opened), **variables), 40)
     assert ended.code in (1, 2)
-    assert time.monotonic() - begun < 40, "2000 units of 50 ms would take longer"
     assert "rank 1" in ended.stderr and all(word in ended.stderr for word in words)
 
 

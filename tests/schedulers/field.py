@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import subprocess
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +92,26 @@ class Field:
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.ok("status", self.root, "--json"))
         return found
+
+    def truthful(self, *, lost: int = 0) -> dict[str, Any]:
+        """The status now, against the toy's own log of the first step: done is at least what had ended
+        a second before, less the last unit of each of so many ranks that were killed (`lost`), and at most
+        what has ended a moment later."""
+        before = self._ended()
+        time.sleep(1)
+        found = self.status()
+        step = found["steps"][0]
+        assert before - lost <= step["done"] <= self._ended(), found
+        assert step["done"] + step["missing"] == step["units"] == UNITS, found
+        return found
+
+    def _ended(self) -> int:
+        """Units of the first step that the toy says have ended; those behind it are called of-KEY."""
+        return len({line.key for line in toy.said(self.log, "end") if not line.key.startswith("of-")})
+
+    def state_of(self, job: str) -> str:
+        """What status says of the shard of the first step whose newest job is ID.INDEX; '' without one."""
+        return next((one["state"] for one in self.status()["steps"][0]["shards"] if one["job"] == job), "")
 
     def shards(self, step: int = 0) -> list[str]:
         return [shard["state"] for shard in self.status()["steps"][step]["shards"]]

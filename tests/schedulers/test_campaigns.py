@@ -59,8 +59,13 @@ def test_slurm_requeue_and_scancel_of_single_tasks(slurm: Field, wait_until: Wai
     first, second = slurm.running_jobs()[:2]
     slurm.call("scontrol", "requeue", first.replace(".", "_"))
     slurm.call("scancel", second.replace(".", "_"))
+    wait_until(lambda: slurm.state_of(second) == "interrupted", 30)
+    # it may have been waiting by now, and running again
+    assert slurm.state_of(first) in ("submitted", "running")
+    slurm.truthful()
     wait_until(slurm.quiet, 120)
-    assert slurm.status()["steps"][0]["missing"] > 0, "a cancelled task does not come back by itself"
+    assert slurm.truthful()["steps"][0]["missing"] > 0, "a cancelled task does not come back by itself"
+    assert (slurm.state_of(first), slurm.state_of(second)) == ("done", "interrupted")
     assert "ancelled" in slurm.ok("explain", slurm.root)
     slurm.ok("resume", slurm.root)
     wait_until(slurm.complete, 120)
@@ -87,12 +92,17 @@ def test_slurm_kill_of_a_slurmd_is_survived(slurm: Field, wait_until: Wait) -> N
     wait_until(slurm.running, 60)
     os.kill(int(pid_file.read_text()), signal.SIGKILL)
     try:
-        time.sleep(5)
-        assert slurm.status()["steps"][0]["units"] == UNITS  # status answers while the node is lost
+        # jobs go on without their daemon, and status knows
+        done = slurm.truthful()["steps"][0]["done"]
+        time.sleep(3)
+        found = slurm.truthful()
+        assert found["steps"][0]["done"] > done and "running" in slurm.shards() and not found["silent"]
     finally:
         up = Path(__file__).resolve().parent.parent / "clusters" / "slurm-up"
         subprocess.run([up], check=True, capture_output=True, timeout=120)
+    slurm.truthful(lost=8)
     wait_until(slurm.quiet, 200)
+    slurm.truthful(lost=8)
     if not slurm.complete():
         slurm.ok("resume", slurm.root)
     wait_until(slurm.complete, 150)
@@ -106,9 +116,14 @@ def test_htcondor_vacate_hold_and_release(htcondor: Field, wait_until: Wait) -> 
     vacated, held = htcondor.running_jobs()[:2]
     htcondor.call("condor_vacate_job", vacated)
     htcondor.call("condor_hold", held)
-    wait_until(lambda: "held" in htcondor.shards(), 30)
-    assert "hold" in htcondor.ok("explain", htcondor.root).lower()
+    wait_until(lambda: htcondor.state_of(held) == "held", 30)
+    assert htcondor.state_of(vacated) in ("submitted", "running")
+    told = htcondor.ok("explain", htcondor.root)
+    assert "hold" in told.lower() and "condor_release" in told
+    assert htcondor.truthful()["jobs"] > 0
     htcondor.call("condor_release", held)
+    wait_until(lambda: htcondor.state_of(held) in ("submitted", "running", "done"), 30)
+    htcondor.truthful()
     wait_until(htcondor.complete, 150)
     assert htcondor.digests() == htcondor.reference()
 
@@ -124,7 +139,10 @@ def test_htcondor_kill_of_a_startd_is_survived(htcondor: Field, wait_until: Wait
     wait_until(htcondor.running, 60)
     for pid in found.stdout.split():
         os.kill(int(pid), signal.SIGKILL)
-    wait_until(lambda: htcondor.complete() or htcondor.quiet(), 240)
+    htcondor.truthful(lost=8)
+    # what ran there comes back, on the node when its startd is there again or on the other
+    wait_until(lambda: htcondor.truthful(lost=8)["steps"][0]["done"] == UNITS or htcondor.quiet(), 240)
+    wait_until(lambda: htcondor.complete() or htcondor.quiet(), 120)
     if not htcondor.complete():
         htcondor.ok("resume", htcondor.root)
         wait_until(htcondor.complete, 150)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,10 +28,9 @@ def _render(campaign: Campaign, root: Path, shards: list[int] | None = None) -> 
 
 
 @pytest.mark.parametrize("scheduler", ["slurm", "htcondor", "local"])
-def test_a_thousand_shards_within_a_second(scheduler: str, tmp_path: Path) -> None:
-    start = time.perf_counter()
-    _render(_campaign(scheduler), tmp_path, list(range(1000)))
-    assert time.perf_counter() - start < 1
+def test_a_thousand_shards_are_one_array(scheduler: str, tmp_path: Path) -> None:
+    written = _render(_campaign(scheduler), tmp_path, list(range(1000)))
+    assert len([path for path in written if path.name.startswith("array")]) == (scheduler != "local")
 
 
 @pytest.mark.parametrize("scheduler", ["slurm", "htcondor", "local"])
