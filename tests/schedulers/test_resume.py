@@ -5,7 +5,9 @@ What does not live here: real schedulers (test_mishaps.py, test_campaigns.py).
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,23 @@ def test_merge_jobs_go_on_while_something_new_is_recorded(campaign: Campaign) ->
     assert "5 attempts in a row recorded nothing new" in stopped.stdout
     assert "not tried again by itself" in stopped.stdout
     assert len(OpenCampaign(campaign.root).step("toy").ledger().missing) > 0
+
+
+def test_two_resumes_at_once_submit_once(campaign: Campaign, fakes: Fakes) -> None:
+    campaign.plan()
+    campaign.send("submit")
+    timeout = "TIMEOUT|0|n1|TimeLimit"
+    campaign.ended(timeout, timeout, timeout, timeout)
+    for job in ("11", "12"):
+        fakes.answer("sbatch", out=f"{job}\n", sleep=1.5)
+    names = ("PATH", "FAKE_REPLIES", "XDG_CONFIG_HOME")
+    resume = [sys.executable, "-m", "hpcml", "resume", campaign.root]
+    first = toy.start(resume, **{name: os.environ[name] for name in names})
+    toy.wait_until(lambda: len(fakes.calls("sbatch")) == 3, what="the first submits")
+    second = campaign.hpcml("resume", campaign.root)
+    assert second.code == 2 and "another run or resume is at work" in second.error()
+    assert toy.finish(first, 30).code == 0
+    assert len(fakes.calls("sbatch")) == 4
 
 
 def test_a_bad_node_is_avoided_until_failures_are_forgiven(campaign: Campaign) -> None:
