@@ -10,6 +10,8 @@ import pytest
 import toy
 import yaml
 
+from hpcml import open_table
+
 Capture = pytest.CaptureFixture[str]
 JOBS = sorted((toy.ROOT / "jobs").glob("*.yaml"))
 
@@ -89,3 +91,37 @@ def test_resume_takes_another_number_of_shards(tmp_path: Path, capsys: Capture) 
     assert done.code == 0, done.stderr
     found = toy.hpcml_here(capsys, "verify", opened.root, "--json")
     assert json.loads(found.stdout)["files"] == 4, "one part before, two of the resume, the table"
+
+
+THREADS = """
+import os
+import numpy as np
+from dataclasses import dataclass
+from hpcml.workload import Column, Table, Unit, Workload
+
+@dataclass(frozen=True)
+class Parameters:
+    pass
+
+class Threads(Workload):
+    name, version, Parameters = "threads", 1, Parameters
+    def units(self, inputs):
+        return [Unit(f"u{number}") for number in range(4)]
+    def tables(self):
+        return (Table("threads", (Column("omp", "i8"), Column("openblas", "i8"))),)
+    def process(self, unit, shared, ctx):
+        read = {name: int(os.environ[f"{name.upper()}_NUM_THREADS"]) for name in ("omp", "openblas")}
+        return {"threads": {name: np.array([value]) for name, value in read.items()}}
+"""
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_run_pins_threads_before_python_starts(tmp_path: Path, ranks: int) -> None:
+    (tmp_path / "threads.py").write_text(THREADS)
+    step = {"name": "t", "workload": "threads.py:Threads"}
+    job = toy.write_job(tmp_path, step, resources={"ranks": ranks, "cpus": 3, "shards": 1})
+    ended = toy.hpcml("run", job, "--dir", tmp_path / "c", OMP_NUM_THREADS=64)
+    assert ended.code == 0, ended.stderr
+    frame = open_table(tmp_path / "c", "t").frame("threads")
+    assert frame.omp.tolist() == frame.openblas.tolist() == [3] * 4
