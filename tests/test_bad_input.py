@@ -1,6 +1,6 @@
 """What authors of workloads and damaged histories can do wrong: one line each, and nothing changed.
 
-What does not live here: mistakes in job files (test_settings.py), damaged results (test_damage.py).
+What does not live here: mistakes in job files (test_settings_complaints.py), damaged results (damage/).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Law 1 and law 2 on real workers: equal digests however it was made, every unit exactly once.
 
 What lives here: shards, ranks, MPIs, interruptions, extension. What does not: kill -9 (test_kills.py),
-damage (test_damage.py), balance and signals (test_mpi.py).
+damage (damage/), balance and signals (test_mpi.py).
 """
 
 from __future__ import annotations

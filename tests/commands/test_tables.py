@@ -1,7 +1,7 @@
 """Merged tables: kinds, row counts, compression, kept parts, files beside rows, memory.
 
 What lives here: what merge, verify and StepTable say of results that are whole. What does not: damage
-(../test_damage.py), digests over ways of working (../test_laws.py).
+(../damage/), digests over ways of working (../test_laws.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Sealed files: every byte is covered, runs round-trip, abandoned temporaries go.
 
-What does not live here: damaged campaigns and their cure (../test_damage.py).
+What does not live here: damaged campaigns and their cure (../damage/).
 """
 
 from __future__ import annotations

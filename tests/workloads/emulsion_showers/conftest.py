@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from emulsion_jobs import BASIC, run
 
 from hpcml.workloads.emulsion_showers import brick, geometry
 
@@ -66,3 +67,11 @@ def fasernu() -> Path:
     if not path.is_file():
         pytest.skip(f"no emulsion data in {root}: set HPCML_TEST_DATA to their folder")
     return path
+
+
+@pytest.fixture(scope="session")
+def basic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """30 showers of 6 GeV in 6 x 6 cm with 150 base-tracks per cm2 and film, linked."""
+    folder = tmp_path_factory.mktemp("emulsion")
+    run(folder, BASIC)
+    return folder
