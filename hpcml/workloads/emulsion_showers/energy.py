@@ -140,7 +140,10 @@ def fit_resolution(
 
 
 def efficiency(size: NDArray[np.integer], least: NDArray[np.integer]) -> tuple[Floats, Floats]:
-    """Share of showers with at least `least` (m,) segments, and its binomial error: (m,) each."""
-    number = max(len(size), 1)
+    """Share of showers with at least `least` (m,) segments, and its binomial error: (m,) each, NaN without
+    showers."""
+    number = len(size)
+    if not number:
+        return np.full(len(least), np.nan), np.full(len(least), np.nan)
     share = (size[:, None] >= least).sum(axis=0) / number
     return share, np.sqrt(share * (1.0 - share) / number)

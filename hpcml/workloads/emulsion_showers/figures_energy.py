@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 def energy_figures(table: Input, *, between: tuple[float, float]) -> Iterator[Figure]:
     """All that a merged emulsion.energy has something to show for. between: GeV, of the resolution."""
     energies = _columns(
-        table, "energies", ("size", "selected", "energy_true", "energy", "residual", "sample")
+        table, "energies", ("size", "selected", "energy_true", "energy", "residual", "sample", "trained")
     )
     line = energy.Line(float(table.array("intercept", "line")[0]), float(table.array("slope", "line")[0]), 0)
+    # the forest knows the others: they look better than they are
+    energies = {name: column[energies["trained"] == 0] for name, column in energies.items()}
     yield spectrum(energies)
     profile = _columns(table, "profile", ("size", "energy", "error"))
     if len(profile["size"]):
@@ -55,7 +57,11 @@ def spectrum(energies: Columns) -> Figure:
     )
     axis.set_xlabel("reconstructed energy [GeV]")
     axis.set_ylabel("showers")
-    return Figure("energies", f"Energies of the {len(values)} showers that are large enough.", figure)
+    return Figure(
+        "energies",
+        f"Energies of the {len(values)} showers that are large enough and were not trained on.",
+        figure,
+    )
 
 
 @styled
@@ -131,6 +137,7 @@ def resolutions(resolution: Columns, between: tuple[float, float]) -> Figure:
         x = np.linspace(float(inside.min()), float(inside.max()), 200)
         curve = np.sqrt(found.a**2 / x + found.b**2)
         axis.plot(x, curve, color=SIGNAL, label=f"{found.a:.3f} / √E ⊕ {found.b:.3f}")
+    axis.set_xlim(0.0, 1.1 * float(resolution["energy_true"].max()))
     axis.set_xlabel("true energy [GeV]")
     axis.set_ylabel("relative resolution")
     axis.set_ylim(0.0, None)
@@ -144,7 +151,10 @@ def efficiencies(efficiency: Columns) -> Figure:
     figure = canvas(6.4, 4.4)
     axis = figure.subplots()
     axis.errorbar(efficiency["least"], efficiency["share"], efficiency["error"], fmt="o", color=INK)
+    axis.set_xlim(0.0, 1.1 * float(efficiency["least"].max()))
     axis.set_xlabel("least number of segments")
     axis.set_ylabel("share of showers")
     axis.set_ylim(0.0, 1.05)
-    return Figure("efficiency", "Share of showers with at least so many segments.", figure)
+    return Figure(
+        "efficiency", "Share of showers that were not trained on with at least so many segments.", figure
+    )

@@ -131,7 +131,7 @@ EFFICIENCY = Table(
     "efficiency",
     (
         _count("least", "segments"),
-        _real("share", "of showers with at least so many"),
+        _real("share", "of showers with at least so many, of those that were not trained on"),
         _real("error", "binomial"),
     ),
 )

@@ -70,7 +70,7 @@ class ShowerEnergies(Workload):
         selected = size >= p.min_size
         told = selected & (sample == REST)
         resolution = _resolution(residual[told], true[told])
-        share, error = energy.efficiency(size, LEAST)
+        share, error = energy.efficiency(size[trained == 0], LEAST)
         return {
             "energies": {
                 **{

@@ -74,6 +74,7 @@ def test_energies_by_hand():
     share, error = energy.efficiency(np.r_[np.full(30, 100), np.full(90, 49)], np.array([50]))
     assert share[0] == 0.25
     assert error[0] == pytest.approx(0.0395, abs=5e-5)
+    assert np.isnan(energy.efficiency(np.zeros(0, int), np.array([50]))).all()
 
 
 def test_the_line_looks_at_its_range_alone():
