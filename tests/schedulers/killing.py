@@ -46,8 +46,13 @@ def killed_at_work(field: Field, step: str, *, amid_units: bool = True) -> bool:
         at_work = not amid_units or any(log.alive and log.ids for log in found.logs)
         if not len(found.missing) or not at_work:
             return False
+        killed = 0
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # its launcher may have ended it meanwhile
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+    if not killed:
+        return False
     toy.wait_until(lambda: not any(map(toy.alive, pids)), what="the killed ranks are gone")
     assert len(opened.ledger().missing)
     assert not amid_units or len(opened.ledger().missing) < len(opened.units())
