@@ -1,8 +1,7 @@
 """hpcml: one YAML job file becomes one verified table, on any number of ranks, killed and resumed.
 
-What lives here: the few functions that people use in notebooks (docs/python-api.md). They are
-imported on first use, so that `import hpcml` stays as cheap as the interpreter.
-What does not: any logic; the verbs are in :mod:`hpcml.commands`.
+The few functions that people use in notebooks (docs/python-api.md). They are imported on first use, so
+that `import hpcml` stays as cheap as the interpreter.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """`python -m hpcml` is `hpcml`."""
 
-from hpcml.cli import main
+from hpcml.cli.main import main
 
 main()

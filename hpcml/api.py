@@ -1,11 +1,9 @@
 """For notebooks: plan, run, look, read. A handful of functions over the same verbs as the command line.
 
-    >>> import hpcml
-    >>> campaign = hpcml.plan("jobs/jets-demo.yaml", overrides=["steps.scan.parameters.k=20"])
-    >>> hpcml.run(campaign)
-    >>> frame = hpcml.open_table(campaign, "scan").frame("statistics")
-
-What does not live here: work itself (it runs in processes of its own, with pinned threads).
+>>> import hpcml
+>>> campaign = hpcml.plan("jobs/jets-demo.yaml", overrides=["steps.scan.parameters.k=20"])
+>>> hpcml.run(campaign)
+>>> frame = hpcml.open_table(campaign, "scan").frame("statistics")
 """
 
 from __future__ import annotations
@@ -14,14 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpcml.cli.progress import PlainProgress
 from hpcml.commands.plan import plan as _plan
-from hpcml.commands.run import Effort
+from hpcml.commands.run import RunOptions
 from hpcml.commands.run import run as _run
 from hpcml.commands.status import CampaignStatus
 from hpcml.commands.status import status as _status
 from hpcml.commands.units import list_units
-from hpcml.display import PlainProgress
-from hpcml.opening import OpenCampaign
+from hpcml.directory.opened import OpenCampaign
 from hpcml.store.table import StepTable
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ def plan(job: str | Path, directory: str | Path | None = None, *, overrides: Seq
     job: the YAML file. directory: where; `campaigns/<name>` by default. overrides: `key=value` as
     on the command line. Returns the campaign directory. Raises JobFileError, PlanConflict.
     """
-    from hpcml.settings import resolve
+    from hpcml.jobfile.resolve import resolve
 
     resolved, _ = resolve(Path(job), overrides=overrides, check_inputs=True)
     return _plan(resolved.campaign, Path(directory or Path("campaigns") / resolved.campaign.name)).root
@@ -50,7 +48,7 @@ def run(
     """
     place = Path(campaign)
     opened = OpenCampaign(place if place.is_dir() else plan(place))
-    _run(opened, Effort(ranks, shards, allow_missing), PlainProgress())
+    _run(opened, RunOptions(ranks, shards, allow_missing), PlainProgress())
     return {step.name: step.table() for step in opened.steps}
 
 

@@ -1,7 +1,6 @@
 """The nouns of hpcml, frozen: what a resolved job file says, and nothing computed from it.
 
-What lives here: Resources, Site, InputFile, StepPlan, Campaign, and their JSON form.
-What does not: reading YAML (settings.py), files on disk (store/), units and shards (store/units.py).
+Resources, Site, InputFile, StepPlan, Campaign, and their JSON form.
 """
 
 from __future__ import annotations

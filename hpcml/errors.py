@@ -1,17 +1,15 @@
 """Everything that can go wrong, in words, and the exit code of each.
 
-    HpcmlError
-    ├── UsageError              2   the job file or the command line is wrong
-    │   ├── JobFileError        2   ... a line of the job file, named
-    │   ├── PlanConflict        2   the campaign directory was planned from something else
-    │   └── InputChanged        2   an input file is no longer what was planned
-    ├── Incomplete              3   units failed or are missing: resumable
-    │   └── StorageError        3   ... because the disk is full or cannot be written
-    ├── SchedulerError          4   the scheduler refused or did not answer
-    ├── IntegrityError          5   a part or a table is corrupt or contradicts another
-    └── Interrupted            85   stopped in good order, come back
-
-What does not live here: formatting for the terminal (cli.py).
+HpcmlError
+├── UsageError              2   the job file or the command line is wrong
+│   ├── JobFileError        2   ... a line of the job file, named
+│   ├── PlanConflict        2   the campaign directory was planned from something else
+│   └── InputChanged        2   an input file is no longer what was planned
+├── Incomplete              3   units failed or are missing: resumable
+│   └── StorageError        3   ... because the disk is full or cannot be written
+├── SchedulerError          4   the scheduler refused or did not answer
+├── IntegrityError          5   a part or a table is corrupt or contradicts another
+└── Interrupted            85   stopped in good order, come back
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """An input file as it was when planned, and whether it still is that file.
 
-What lives here: size, time and digest of one file. What does not: which files a job names
-(settings.py), tables of other campaigns (store/). It imports nothing that a worker would not.
+Size, time and digest of one file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """How ranks start: srun, mpiexec, or none, as the first words of a command.
 
-What lives here: the words, and which launcher `auto` is. What does not: the environment that an MPI
-needs (templates/common/job.sh), who gives machines (schedulers/).
+The words, and which launcher `auto` is.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Where a result comes from, in words kept beside it: versions, code state, machines, seed.
-
-What does not live here: the fingerprint (store/manifest.py), what a rank says of itself
-(allocation.py).
-"""
+"""Where a result comes from, in words kept beside it: versions, code state, machines, seed."""
 
 from __future__ import annotations
 
@@ -16,7 +12,7 @@ from typing import Any
 
 from hpcml.campaign import Campaign, StepPlan
 from hpcml.seeds import STREAM_VERSION
-from hpcml.share import shared
+from hpcml.share import resource_folder
 
 PACKAGES = (
     "hpcml",
@@ -82,7 +78,7 @@ def provenance(
         "seed": str(campaign.seed),
         "streams": STREAM_VERSION,
         "versions": json.dumps(versions()),
-        "code": git_state(shared("config").parent),
+        "code": git_state(resource_folder("config").parent),
         "job_file_code": git_state(Path(campaign.base)) if campaign.base else "",
         "machines": json.dumps(machines),
         "merged": time.strftime("%Y-%m-%dT%H:%M:%S%z"),

@@ -1,8 +1,7 @@
 """Name -> workload class, imported only when asked for.
 
-What lives here: the names of the shipped workloads, third-party ones (entry-point group
-`hpcml.workloads`), and workloads given as `file.py:Class` or `package.module:Class`.
-What does not: the interface (workload.py), the workloads themselves (workloads/).
+The names of the shipped workloads, third-party ones (entry-point group `hpcml.workloads`), and workloads
+given as `file.py:Class` or `package.module:Class`.
 """
 
 from __future__ import annotations
@@ -12,29 +11,29 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from hpcml.authors import said
 from hpcml.errors import HpcmlError, UsageError, nearest
+from hpcml.user_code import describe_exception
 from hpcml.workload import Workload
 
 BUILTIN: dict[str, str] = {
-    "jets.synthetic": "hpcml.workloads.jet_scanning.workload_events:SyntheticEvents",
-    "jets.images": "hpcml.workloads.jet_scanning.workload_events:JetImages",
-    "jets.moments": "hpcml.workloads.jet_scanning.workload_components:ImageMoments",
-    "jets.project": "hpcml.workloads.jet_scanning.workload_components:ProjectedEvents",
-    "jets.agreement": "hpcml.workloads.jet_scanning.workload_components:Agreement",
-    "jets.scan": "hpcml.workloads.jet_scanning.workload_scan:ClusterScan",
-    "jets.evaluate": "hpcml.workloads.jet_scanning.workload_evaluate:EvaluateCounts",
-    "jets.rebin": "hpcml.workloads.jet_scanning.workload_evaluate:Rebinned",
-    "jets.toys": "hpcml.workloads.jet_scanning.workload_significance:FitToys",
-    "jets.significance": "hpcml.workloads.jet_scanning.workload_significance:Significances",
-    "emulsion.synthetic": "hpcml.workloads.emulsion_showers.workload_synthetic:SyntheticBrick",
-    "emulsion.prepare": "hpcml.workloads.emulsion_showers.workload_brick:PreparedBricks",
-    "emulsion.showers": "hpcml.workloads.emulsion_showers.workload_showers:LinkedShowers",
-    "emulsion.train": "hpcml.workloads.emulsion_showers.workload_learning:TrainedForest",
-    "emulsion.folds": "hpcml.workloads.emulsion_showers.workload_learning:CrossValidation",
-    "emulsion.apply": "hpcml.workloads.emulsion_showers.workload_learning:AppliedForest",
-    "emulsion.compare": "hpcml.workloads.emulsion_showers.workload_compare:ComparedShowers",
-    "emulsion.energy": "hpcml.workloads.emulsion_showers.workload_energy:ShowerEnergies",
+    "jets.synthetic": "hpcml.workloads.jets.steps.events:SyntheticEvents",
+    "jets.images": "hpcml.workloads.jets.steps.events:JetImages",
+    "jets.moments": "hpcml.workloads.jets.steps.components:ImageMoments",
+    "jets.project": "hpcml.workloads.jets.steps.components:ProjectedEvents",
+    "jets.agreement": "hpcml.workloads.jets.steps.components:Agreement",
+    "jets.scan": "hpcml.workloads.jets.steps.scan:ClusterScan",
+    "jets.evaluate": "hpcml.workloads.jets.steps.evaluate:EvaluateCounts",
+    "jets.rebin": "hpcml.workloads.jets.steps.evaluate:Rebinned",
+    "jets.toys": "hpcml.workloads.jets.steps.significance:FitToys",
+    "jets.significance": "hpcml.workloads.jets.steps.significance:Significances",
+    "emulsion.synthetic": "hpcml.workloads.emulsion.steps.synthetic:SyntheticBrick",
+    "emulsion.prepare": "hpcml.workloads.emulsion.steps.brick:PreparedBricks",
+    "emulsion.showers": "hpcml.workloads.emulsion.steps.showers:LinkedShowers",
+    "emulsion.train": "hpcml.workloads.emulsion.steps.learning:TrainedForest",
+    "emulsion.folds": "hpcml.workloads.emulsion.steps.learning:CrossValidation",
+    "emulsion.apply": "hpcml.workloads.emulsion.steps.learning:AppliedForest",
+    "emulsion.compare": "hpcml.workloads.emulsion.steps.compare:ComparedShowers",
+    "emulsion.energy": "hpcml.workloads.emulsion.steps.energy:ShowerEnergies",
     "probe": "hpcml.workloads.probe:Probe",
 }
 # what the extras bring that a worker imports
@@ -69,7 +68,7 @@ def load(name: str, base: Path | None = None) -> type[Workload]:
     except HpcmlError:
         raise
     except (Exception, SystemExit) as error:  # a file of the user can fail in any way while it is imported
-        raise UsageError(f"workload {name!r}: importing it raised {said(error)}") from error
+        raise UsageError(f"workload {name!r}: importing it raised {describe_exception(error)}") from error
     try:
         found = getattr(module, attribute)
     except AttributeError:

@@ -1,8 +1,7 @@
 """Random streams: (campaign seed, labels) -> numpy Generator. Nothing else in hpcml makes one.
 
-Law 1 rests on this file: a stream depends on names only, never on an index, a rank, a shard or a
-moment. The construction is frozen as STREAM_VERSION and stored in every table.
-What does not live here: distributions (numerics/), which labels a workload uses.
+Law 1 rests on this file: a stream depends on names only, never on an index, a rank, a shard or a moment.
+The construction is frozen as STREAM_VERSION and stored in every table.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Where the shipped templates and site files are: in a wheel, an editable install, a bare checkout.
 
-What lives here: the only path computed from `__file__`. What does not: the user's own directories,
-which are searched before these (settings.py, templating.py).
+The only path computed from `__file__`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from pathlib import Path
 KINDS = ("templates", "config")
 
 
-def shared(kind: str) -> Path:
+def resource_folder(kind: str) -> Path:
     """The folder `templates` or `config`.
 
     A wheel holds them inside the package (setup.cfg maps them there); an editable install and a

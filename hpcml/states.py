@@ -1,7 +1,6 @@
 """The states of scheduler jobs and of shards, and the ordered rule that chooses a shard's one state.
 
-What lives here: JobState, ShardState, shard_state. What does not: how a scheduler's words become a
-JobState (schedulers/), why a job is in it (schedulers/explain.py), what is done (store/ledger.py).
+JobState, ShardState, shard_state.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """For authors of workloads: one call that checks what the engine relies on, without a campaign.
 
-What lives here: check_workload and the fakes it needs. What does not: tests of hpcml itself.
+check_workload and the fakes it needs.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpcml.opening import FileInput, restore
-from hpcml.parameters import check_parameters
+from hpcml.directory.opened import FileInput, restore
+from hpcml.jobfile.parameters import check_parameters
 from hpcml.store.context import UnitContext
 from hpcml.store.layout import StepLayout
 from hpcml.store.recorder import collect_result
@@ -39,8 +39,9 @@ def check_workload(
 ) -> dict[str, dict[str, dict[str, np.ndarray[Any, Any]]]]:
     """Check a workload and return the results of its first units, {key: {table: {column: array}}}.
 
-    Checked: parameters are a frozen dataclass and valid; names under `listing` and `drawing` are parameters;
-    unit keys are unique and well formed, and listing them twice gives the same; columns are of
+    Checked: parameters are a frozen dataclass and valid; names under `unit_parameters` and
+    `report_parameters` are parameters; unit keys are unique and well formed, and listing them twice gives
+    the same; columns are of
     allowed types; what `process` returns fits the schema; and the result is the same when units are
     computed again, in the opposite order, by a fresh instance (law 1: a result depends on seed and
     unit key alone).
@@ -80,7 +81,7 @@ def _parameters(workload: type[Workload], given: Mapping[str, Any]) -> Any:
     if not dataclasses.is_dataclass(kind) or not kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise WorkloadProblem(f"{workload.__name__}.Parameters is not a frozen dataclass")
     names = {one.name for one in dataclasses.fields(kind)}
-    for name in sorted((set(given) | workload.listing | workload.drawing) - names):
+    for name in sorted((set(given) | workload.unit_parameters | workload.report_parameters) - names):
         raise WorkloadProblem(f"{name!r} is not one of the parameters {sorted(names)}")
     _, _, wrong = check_parameters(workload, given, {}, ())
     if wrong:

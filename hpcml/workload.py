@@ -1,7 +1,6 @@
 """The interface that a workload implements, and the schema of the columns it returns.
 
-What lives here: the words between physics and engine (Unit, Column, Table, Workload, Context).
-What does not: how units are dealt out (commands/work.py), how rows are stored (store/), physics.
+The words between physics and engine (Unit, Column, Table, Workload, Context).
 """
 
 from __future__ import annotations
@@ -124,9 +123,9 @@ class Workload(ABC):
     Parameters: a frozen dataclass whose fields are bool, int, float, str, None, tuples of these,
     Literal, or nested frozen dataclasses of the same; `__post_init__` may raise ValueError.
     Put `Annotated[int, annotated_types.Ge(1)]` on fields to state bounds.
-    listing: names of parameters that only decide *which* units exist (number of resamplings):
+    unit_parameters: names of parameters that only decide *which* units exist (number of resamplings):
     changing them extends a campaign, and keeps what is computed.
-    drawing: names of parameters that only decide what `report` draws; they may change at any time.
+    report_parameters: names of parameters that only decide what `report` draws; they may change at any time.
     inputs: names that the job file fills. artifacts: names that `ctx.artifact` accepts.
     externals: True when `process` calls `ctx.external`.
     """
@@ -134,8 +133,8 @@ class Workload(ABC):
     name: ClassVar[str]
     version: ClassVar[int]
     Parameters: ClassVar[type]
-    listing: ClassVar[frozenset[str]] = frozenset()
-    drawing: ClassVar[frozenset[str]] = frozenset()
+    unit_parameters: ClassVar[frozenset[str]] = frozenset()
+    report_parameters: ClassVar[frozenset[str]] = frozenset()
     inputs: ClassVar[tuple[InputSpec, ...]] = ()
     artifacts: ClassVar[tuple[str, ...]] = ()
     externals: ClassVar[bool] = False

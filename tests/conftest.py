@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite. What does not live here: helpers that tests call (toy.py)."""
+"""Fixtures of the whole suite."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What authors of workloads and damaged histories can do wrong: one line each, and nothing changed.
-
-What does not live here: mistakes in job files (test_settings_complaints.py), damaged results (damage/).
-"""
+"""What authors of workloads and damaged histories can do wrong: one line each, and nothing changed."""
 
 from __future__ import annotations
 
@@ -15,15 +12,15 @@ import pytest
 from toy import hpcml
 from toy_workloads import Toy
 
-from hpcml.authors import said
 from hpcml.commands.plan import plan
 from hpcml.errors import PlanConflict, UsageError
-from hpcml.settings import resolve
+from hpcml.jobfile.resolve import resolve
+from hpcml.jobfile.yaml_source import parse
 from hpcml.store.journal import Journal, read_journal
 from hpcml.store.units import list_units, shard_bounds
 from hpcml.testing import WorkloadProblem, check_workload
+from hpcml.user_code import describe_exception
 from hpcml.workload import Unit
-from hpcml.yaml_lines import parse
 
 WORKLOAD = """
 import os, sys
@@ -31,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 from hpcml.workload import Column, Figure, Table, Unit, Workload
 
-class Silent(Exception):
+class NoProgress(Exception):
     def __str__(self):
         raise RuntimeError
 
@@ -41,7 +38,7 @@ class Parameters:
     n: int = 3
 
 class W(Workload):
-    name, version, Parameters, listing = "w", 1, Parameters, frozenset({"n"})
+    name, version, Parameters, unit_parameters = "w", 1, Parameters, frozenset({"n"})
 
     def at(self, place):
         if self.parameters.how == place + "-raise":
@@ -64,8 +61,8 @@ class W(Workload):
         result = {"t": {"x": np.zeros(1)}}
         if unit.payload["i"] == 1:
             self.at("process")
-            if self.parameters.how == "silent":
-                raise Silent
+            if self.parameters.how == "scheduler_error":
+                raise NoProgress
             if self.parameters.how == "half-a-character":
                 raise ValueError("\\ud800 \\u2028 \\0" + "x" * 1_000_000)
             if self.parameters.how == "extra":
@@ -111,7 +108,7 @@ def test_what_a_workload_raises_is_told_with_its_line(tmp_path: Path, place: str
     ("how", "why"),
     [
         ("process-exit", "SystemExit"),
-        ("silent", "Silent: (its text cannot be printed)"),
+        ("scheduler_error", "NoProgress: (its text cannot be printed)"),
         ("half-a-character", r"ValueError: \ud800"),
         ("extra", "table 'more' is not in the schema"),
     ],
@@ -222,8 +219,8 @@ def test_yaml_that_is_nested_too_deeply() -> None:
 
 
 def test_said_is_short_and_printable() -> None:
-    assert said(UsageError("no column x", "name it")) == "UsageError: no column x (name it)"
-    text = said(ValueError("\udcff\0" + "x" * 10**6))
+    assert describe_exception(UsageError("no column x", "name it")) == "UsageError: no column x (name it)"
+    text = describe_exception(ValueError("\udcff\0" + "x" * 10**6))
     assert text.encode().startswith(b"ValueError: \\udcff\\x00x") and len(text) < 2000
 
 

@@ -1,7 +1,4 @@
-"""The commands in bin/ where the machine is not as one would like it: old Pythons, no ensurepip.
-
-What does not live here: what the commands do (test_readme.py), wheels (test_packaging.py).
-"""
+"""The commands in bin/ where the machine is not as one would like it: old Pythons, no ensurepip."""
 
 from __future__ import annotations
 

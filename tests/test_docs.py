@@ -1,7 +1,4 @@
-"""The documentation keeps its word: its example runs, its pages hold what they show.
-
-What does not live here: tests of the engine.
-"""
+"""The documentation keeps its word: its example runs, its pages hold what they show."""
 
 from __future__ import annotations
 
@@ -80,7 +77,7 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 
 def test_every_command_is_on_the_commands_page() -> None:
-    from hpcml.cli import cli
+    from hpcml.cli.main import cli
 
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     missing = [name for name in cli.commands if f"`hpcml {name}" not in page]

@@ -1,7 +1,6 @@
 """Law 3 and law 4 under `kill -9` at every single step of recording, sealing, merging and planning.
 
-What lives here also: workspaces, and ranks whose run was killed. What does not: kills at random times
-(test_kills.py), polite signals (test_mpi.py).
+What lives here also: workspaces, and ranks whose run was killed.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ import h5py
 import pytest
 import toy
 
-from hpcml.opening import OpenCampaign
+from hpcml.directory.opened import OpenCampaign
 
 STEPS = ("fsync", "fdatasync", "write", "writev", "pwrite", "replace", "link", "unlink", "mkdir")
 

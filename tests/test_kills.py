@@ -1,7 +1,6 @@
 """Law 3 and law 4 under `kill -9` at random times: nothing recorded is lost, little is computed twice.
 
-What was computed is counted by the toy's own log. What does not live here: kills at every single step
-(test_kill_points.py), polite signals (test_mpi.py).
+What was computed is counted by the toy's own log.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Law 1 and law 2 on real workers: equal digests however it was made, every unit exactly once.
 
-What lives here: shards, ranks, MPIs, interruptions, extension. What does not: kill -9 (test_kills.py),
-damage (damage/), balance and signals (test_mpi.py).
+Shards, ranks, MPIs, interruptions, extension.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import toy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpcml.opening import OpenCampaign
+from hpcml.directory.opened import OpenCampaign
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +171,7 @@ def compute_all(opened: OpenCampaign) -> None:
         toy.merge_here(opened, one.name)
 
 
-def test_a_listing_parameter_extends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_unit_parameter_extends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = [[toy.step(parameters={"n": n})] for n in (10, 40)]
     extended_equals_planned_large(tmp_path, *steps, monkeypatch=monkeypatch)
 

@@ -21,7 +21,7 @@ import json, pkgutil, sys
 import hpcml, hpcml.share
 shared = {}
 for kind in hpcml.share.KINDS:
-    folder = hpcml.share.shared(kind)
+    folder = hpcml.share.resource_folder(kind)
     shared[kind] = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 modules = sorted(m.name for m in pkgutil.walk_packages(hpcml.__path__, "hpcml.") if "_share" not in m.name)
 print(json.dumps({"home": hpcml.__path__[0], "shared": shared, "modules": modules}))
@@ -100,7 +100,7 @@ def test_wheel(tree: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         (entry,) = [name for name in names if name.endswith("entry_points.txt")]
-        assert b"hpcml = hpcml.cli:main" in archive.read(entry)
+        assert b"hpcml = hpcml.cli.main:main" in archive.read(entry)
     assert not [name for name in names if name.startswith(("tests", "jobs", "config/", "templates/"))]
     assert any(name.endswith("/LICENSE") for name in names)
     pip("install", "--no-deps", "--target", tmp_path / "site", wheel)

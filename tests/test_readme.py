@@ -1,7 +1,4 @@
-"""The README keeps its word: its job file runs on real events, its Python reads the result.
-
-What does not live here: the pages of docs/ (test_docs.py).
-"""
+"""The README keeps its word: its job file runs on real events, its Python reads the result."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Helpers of the engine's tests: toy campaigns, `python -m hpcml` as a process with a time limit, MPIs.
 
-What lives here: what several test files need. What does not: workloads (toy_workloads.py), tests.
+What several test files need.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import Any
 import pytest
 import yaml
 
-from hpcml import allocation
-from hpcml.commands.agenda import Task
 from hpcml.commands.merge import merge
 from hpcml.commands.plan import plan
 from hpcml.commands.verify import verify
 from hpcml.commands.work import work
-from hpcml.opening import OpenCampaign, OpenStep
-from hpcml.settings import resolve
+from hpcml.directory.opened import OpenCampaign, OpenStep
+from hpcml.jobfile.resolve import resolve
+from hpcml.worker import allocation
+from hpcml.worker.assignment import ShardRequest
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKLOADS = ROOT / "tests" / "toy_workloads.py"
@@ -62,7 +62,7 @@ def planned(folder: Path, *steps: Mapping[str, Any], root: Path | None = None, *
 
 def work_here(opened: OpenCampaign, name: str = "toy", *, shard: int = 0, shards: int = 0) -> int:
     """One shard in this process, without MPI."""
-    return work(Task(opened.root, name, shard, shards))
+    return work(ShardRequest(opened.root, name, shard, shards))
 
 
 def merge_here(opened: OpenCampaign, name: str = "toy", **options: Any) -> dict[str, str]:
@@ -72,7 +72,7 @@ def merge_here(opened: OpenCampaign, name: str = "toy", **options: Any) -> dict[
 
 
 def computed(folder: Path, *steps: Mapping[str, Any], **words: Any) -> OpenCampaign:
-    """Planned, and its first step computed in this process."""
+    """PlanResult, and its first step computed in this process."""
     opened = planned(folder, *steps, **words)
     assert work_here(opened, opened.steps[0].name) == 0
     return opened
@@ -224,7 +224,7 @@ def hpcml_here(capsys: pytest.CaptureFixture[str], *words: str | Path) -> Ended:
     """The command line in this process: fast. `work` is a rank, and gets a process of its own."""
     if words[0] == "work":
         return hpcml(*words, **{name: os.environ[name] for name in os.environ if name.startswith("TOY_")})
-    from hpcml import cli
+    from hpcml.cli import main as cli
 
     capsys.readouterr()
     code = cli._run([str(word) for word in words])

@@ -1,9 +1,9 @@
 """Toy workloads for the tests of the engine: cheap units with known results, and ways to misbehave.
 
-What lives here: what `python -m hpcml work` imports in the tests. How a unit behaves (how long, whether
-it fails, where it is killed) comes from TOY_* variables of the environment, never from parameters, so
-that it changes no fingerprint. Every unit says in TOY_LOG when it began and ended: that log belongs to
-the toy alone and is how the tests count computations. What does not live here: helpers (toy.py).
+What `python -m hpcml work` imports in the tests. How a unit behaves (how long, whether it fails, where it
+is killed) comes from TOY_* variables of the environment, never from parameters, so that it changes no
+fingerprint. Every unit says in TOY_LOG when it began and ended: that log belongs to the toy alone and is
+how the tests count computations.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-import hpcml.dealing
-import hpcml.interruption
 import hpcml.store.recorder
+import hpcml.worker.queue
+import hpcml.worker.signals
 from hpcml.workload import Arrays, Column, Context, Input, InputSpec, Table, Unit, Workload
 
 # the product has no options for these: the toys set them where they are imported
@@ -30,7 +30,7 @@ if "TOY_SEAL_BYTES" in os.environ:
 if "TOY_WRITE_SECONDS" in os.environ:
     hpcml.store.recorder.WRITE_SECONDS = float(os.environ["TOY_WRITE_SECONDS"])
 if "TOY_GRACE" in os.environ:
-    hpcml.interruption.GRACE = float(os.environ["TOY_GRACE"])
+    hpcml.worker.signals.GRACE = float(os.environ["TOY_GRACE"])
 
 
 BLOCKED: list[str] = []
@@ -44,13 +44,13 @@ def rank_from_environment() -> int:
     return 0
 
 
-def draw(queue: hpcml.dealing.Queue) -> range:
+def draw(queue: hpcml.worker.queue.Queue) -> range:
     """An error that is neither a unit's nor the workload's."""
     raise RuntimeError("toy error of the engine")
 
 
 if os.environ.get("TOY_DRAW_FAILS") == str(rank_from_environment()):
-    hpcml.dealing.Queue.draw = draw  # type: ignore[method-assign]
+    hpcml.worker.queue.Queue.draw = draw  # type: ignore[method-assign]
 
 
 def say(word: str, key: str) -> None:
@@ -113,7 +113,7 @@ class Toy(Workload):
     name = "toy"
     version = int(os.environ.get("TOY_VERSION", "1"))
     Parameters = ToyParameters
-    listing = frozenset({"n"})
+    unit_parameters = frozenset({"n"})
     inputs = (InputSpec("data", "a file or an earlier step", required=False),)
 
     def units(self, inputs: Mapping[str, Input]) -> Iterable[Unit]:

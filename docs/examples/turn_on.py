@@ -21,7 +21,7 @@ class TurnOn(Workload):
     name = "turn-on"
     version = 1  # raise it when results change
     Parameters = Parameters
-    listing = frozenset({"resamplings"})  # more resamplings extend a campaign
+    unit_parameters = frozenset({"resamplings"})  # more resamplings extend a campaign
     inputs = (InputSpec("events", "HDF5 with pt_gev (float64) and passed (bool), one value an event"),)
 
     def units(self, inputs):

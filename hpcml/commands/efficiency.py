@@ -1,6 +1,6 @@
 """What a campaign cost: CPU time against what was allocated, peak memory, time lost, the next request.
 
-What lives here: arithmetic on the journal's words. What does not: measuring (commands/work.py).
+Arithmetic on the journal's words.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hpcml.opening import OpenCampaign, OpenStep
+from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.store.journal import read_journal
 
 HEADROOM = 1.3

@@ -1,6 +1,6 @@
 """Why a campaign is not done: per step, one plain sentence for shards that share a reason, and the cure.
 
-What lives here: gathering and grouping. What does not: the sentences (schedulers/explain.py).
+Gathering and grouping.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from hpcml.commands.endings import Ending
-from hpcml.commands.jobs import Jobs, jobs_of
-from hpcml.commands.request import request
+from hpcml.attempts.jobs import Jobs, jobs_of
+from hpcml.attempts.outcomes import JobOutcome
+from hpcml.attempts.request import request
+from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import EXIT_INCOMPLETE
-from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.schedulers.base import ranges
 from hpcml.states import JobState
 from hpcml.store.ledger import Ledger, failed_attempts
@@ -33,9 +33,9 @@ def explain(opened: OpenCampaign) -> list[Reason]:
     """Reasons in the order of the steps; empty when everything is merged."""
     jobs = jobs_of(opened) if opened.campaign.site.scheduler != "local" else Jobs()
     reasons: list[Reason] = []
-    if jobs.silent:
+    if jobs.error:
         reasons.append(
-            Reason("the scheduler", f"It does not answer: {jobs.silent}.", "ask again later; nothing is lost")
+            Reason("the scheduler", f"It does not answer: {jobs.error}.", "ask again later; nothing is lost")
         )
     if not all(step.finished() for step in opened.steps):
         reasons += _dag_failure(opened, jobs)
@@ -53,7 +53,7 @@ _TELLING = re.compile(r"(?<![A-Z_])ERROR\b(?!: the following job)|Warning: defau
 def _dag_failure(opened: OpenCampaign, jobs: Jobs) -> list[Reason]:
     """A DAG that ended badly before or between its nodes: DAGMan's own last error."""
     reasons = []
-    for submission, ref, record in jobs.whole:
+    for submission, ref, record in jobs.merges_and_dags:
         if submission.kind != "dag" or record.state is not JobState.FAILED:
             continue
         folder = opened.layout.attempt_folder(jobs.attempts[-1])
@@ -62,10 +62,10 @@ def _dag_failure(opened: OpenCampaign, jobs: Jobs) -> list[Reason]:
         told = [line.split(" ", 2)[-1] for line in lines if _TELLING.search(line)]
         if told:
             reasons.append(Reason(f"DAG {ref.job}", f"DAGMan gave up: {' '.join(told[-2:])}.", _RESUME))
-        for path in sorted(folder.glob("*/logs/box.log")):  # file transfer: what shards take along
-            said = [line for line in path.read_text(encoding="utf-8").splitlines() if "error: " in line]
-            if said:
-                sentence = f"Its shards have nothing to take along: {said[-1].partition('error: ')[2]}"
+        for path in sorted(folder.glob("*/logs/sandbox.log")):  # file transfer: what shards take along
+            diagnosis = [line for line in path.read_text(encoding="utf-8").splitlines() if "error: " in line]
+            if diagnosis:
+                sentence = f"Its shards have nothing to take along: {diagnosis[-1].partition('error: ')[2]}"
                 reasons.append(Reason(path.parent.parent.name, f"{sentence}.", _RESUME))
     return reasons
 
@@ -96,15 +96,19 @@ def _step(step: OpenStep, jobs: Jobs) -> list[Reason]:
 
 def _jobs(step: OpenStep, jobs: Jobs, ledger: Ledger, units_failed: bool) -> list[Reason]:
     """One reason for all shards with missing units whose jobs say the same."""
-    same: dict[tuple[str, str, str], list[Ending]] = {}
+    same: dict[tuple[str, str, str], list[JobOutcome]] = {}
     next_one = request(step, jobs, ledger)
-    for ending in next_one.endings.found:
-        record, said = ending.record, ending.said
+    for outcome in next_one.outcomes.found:
+        record, diagnosis = outcome.record, outcome.diagnosis
         if record.state is JobState.DONE or (record.exit_code == EXIT_INCOMPLETE and units_failed):
             continue  # failures of single units say more
-        remedy = next_one.remedies.get(said.failure, said.remedy) if said.failure else said.remedy
+        remedy = (
+            next_one.remedies.get(diagnosis.failure, diagnosis.remedy)
+            if diagnosis.failure
+            else diagnosis.remedy
+        )
         # words that differ in numbers alone (slots, processes, times) say the same
-        same.setdefault((said.sentence, remedy, re.sub(r"\d+", "", ending.words)), []).append(ending)
+        same.setdefault((diagnosis.sentence, remedy, re.sub(r"\d+", "", outcome.words)), []).append(outcome)
     reasons = []
     for (sentence, remedy, _), those in same.items():
         shards = [one.job.shard for one in those]

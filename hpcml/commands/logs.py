@@ -1,36 +1,13 @@
-"""What jobs printed: the files, newest last, and the end of each.
-
-What does not live here: tracebacks of units (the journal has them: `hpcml units --state failed`).
-"""
+"""What jobs printed: the files, newest last, and the end of each."""
 
 from __future__ import annotations
 
-import os
 import re
-from dataclasses import dataclass
-from pathlib import Path
 
-from hpcml.commands.jobs import look
-from hpcml.opening import OpenCampaign
+from hpcml.attempts.jobs import read_jobs
+from hpcml.attempts.output import LogFile
+from hpcml.directory.opened import OpenCampaign
 from hpcml.schedulers.base import scheduler
-
-TAIL_BYTES = 64_000
-
-
-@dataclass(frozen=True, slots=True)
-class LogFile:
-    """One file of output. shard is -1 for a merge."""
-
-    step: str
-    shard: int
-    attempt: int
-    path: Path
-
-    def tail(self, lines: int) -> list[str]:
-        with self.path.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
-            text = file.read().decode(errors="replace")
-        return text.splitlines()[-lines:]
 
 
 def log_files(opened: OpenCampaign, *, step: str | None = None, shard: int | None = None) -> list[LogFile]:
@@ -53,7 +30,7 @@ def _local(opened: OpenCampaign) -> list[LogFile]:
 
 
 def _submitted(opened: OpenCampaign) -> list[LogFile]:
-    jobs = look(opened)
+    jobs = read_jobs(opened)
     if not jobs.attempts:
         return []
     who = scheduler(opened.campaign.site.scheduler)

@@ -1,7 +1,6 @@
 """Parts -> one table per step; refuses gaps, contradictions, foreign and damaged files.
 
-What lives here: when a merge may be made and what it says. What does not: bytes (store/merging.py,
-store/tablefile.py).
+When a merge may be made and what it says.
 """
 
 from __future__ import annotations
@@ -17,20 +16,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from hpcml.authors import authored
-from hpcml.commands.adopt import adopt
+from hpcml.directory.intake import ingest
+from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import Incomplete, IntegrityError, UsageError
-from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.provenance import provenance
 from hpcml.store.journal import Journal
 from hpcml.store.ledger import Ledger, failed_attempts
-from hpcml.store.merging import Sources, open_sources
+from hpcml.store.merging import PartIndex, open_sources
 from hpcml.store.parts import write_sealed
 from hpcml.store.recorder import seal_left_logs
 from hpcml.store.sealed import read_header
 from hpcml.store.table import StepTable
 from hpcml.store.tablefile import TableContent, write_table
 from hpcml.store.units import UnitList
+from hpcml.user_code import calling_user_code
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +38,7 @@ OnConflict = Literal["refuse", "first"]
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergeResult:
     """What a merge did. `fresh` is False when the table already said exactly this."""
 
     step: str
@@ -59,12 +58,12 @@ def merge(
     allow_missing: bool = False,
     on_conflict: OnConflict = "refuse",
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Merged:
+) -> MergeResult:
     """Merge one step and list the units of the steps that waited for it.
 
     Raises Incomplete (missing or failed units), IntegrityError (damage, contradiction).
     """
-    adopt(opened)
+    ingest(opened)
     units, identity = step.units(), step.identity()
     damaged_logs = seal_left_logs(step.layout, units.keys, units.schema, identity)
     ledger = step.ledger()
@@ -103,13 +102,13 @@ def merge(
         for behind in opened.steps
         if step.name in behind.earlier_steps() and behind.ensure_listed()
     ]
-    return Merged(**{**_fields(merged), "listed": listed})
+    return MergeResult(**{**_fields(merged), "listed": listed})
 
 
 def _summarise(step: OpenStep) -> None:
     """Write the small results of the workload, if it has any."""
     workload, name = step.instance(step.combinations()[0]), step.plan.workload
-    with authored(
+    with calling_user_code(
         name, "summarise()", hint="the table is written: mend the workload, then `hpcml merge DIR`"
     ):
         found = dict(workload.summarise({step.name: step.table()}) or {})
@@ -134,8 +133,8 @@ def _summarise(step: OpenStep) -> None:
     )
 
 
-def _fields(merged: Merged) -> dict[str, Any]:
-    return {name: getattr(merged, name) for name in Merged.__dataclass_fields__}
+def _fields(merged: MergeResult) -> dict[str, Any]:
+    return {name: getattr(merged, name) for name in MergeResult.__dataclass_fields__}
 
 
 def _write(
@@ -147,7 +146,7 @@ def _write(
     source_digest: str,
     on_conflict: OnConflict,
     progress: Callable[[int, int], None],
-) -> Merged:
+) -> MergeResult:
     units = step.units()
     sources = open_sources([header.path for header in ledger.parts], units, units.schema)
     try:
@@ -187,7 +186,7 @@ def _write(
         digests = write_table(step.layout.table, units.schema, sources, content, count)
     finally:
         sources.close()
-    return Merged(
+    return MergeResult(
         step.name, True, len(order), len(missing), sources.doubled, len(sources.conflicts), digests, []
     )
 
@@ -197,7 +196,7 @@ def _small_datasets(
     order: NDArray[np.int64],
     missing: NDArray[np.int64],
     reasons: Mapping[int, str],
-    sources: Sources,
+    sources: PartIndex,
 ) -> dict[str, NDArray[Any]]:
     datasets: dict[str, NDArray[Any]] = {"units/key": units.keys[order]}
     for name, column in units.payload.items():
@@ -249,7 +248,7 @@ def _missing_error(
     )
 
 
-def _conflict_error(sources: Sources, units: UnitList) -> IntegrityError:
+def _conflict_error(sources: PartIndex, units: UnitList) -> IntegrityError:
     first = sources.conflicts[0]
     names = ", ".join(units.key(one.number) for one in sources.conflicts[:5])
     return IntegrityError(
@@ -270,7 +269,7 @@ def _source_digest(ledger: Ledger, step: OpenStep, missing: NDArray[np.int64], o
     return digest.hexdigest()
 
 
-def _already(step: OpenStep, source_digest: str) -> Merged | None:
+def _already(step: OpenStep, source_digest: str) -> MergeResult | None:
     if not step.layout.table.is_file():
         return None
     try:
@@ -281,7 +280,7 @@ def _already(step: OpenStep, source_digest: str) -> Merged | None:
     about = table.about
     if about["sources"] != source_digest:
         return None
-    return Merged(
+    return MergeResult(
         step.name,
         False,
         about["units"],

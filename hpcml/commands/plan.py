@@ -1,7 +1,6 @@
 """Job file -> campaign directory: units listed, nothing computed. Typed again, it extends in place.
 
-What lives here: making a campaign, and what may change in one that exists. What does not: reading
-YAML (settings.py), unit lists (opening.py, store/units.py).
+Making a campaign, and what may change in one that exists.
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from hpcml.campaign import Campaign, StepInput, StepPlan
+from hpcml.directory.opened import OpenCampaign, other_campaign, table_digest
 from hpcml.errors import PlanConflict, UsageError
-from hpcml.opening import OpenCampaign, other_campaign, table_digest
-from hpcml.schedulers.places import check_places
+from hpcml.schedulers.path_policy import check_paths
 from hpcml.store import manifest
 from hpcml.store.journal import Journal
 from hpcml.store.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlanResult:
     """What `plan` did: 'new', 'extended' or 'unchanged', and units per step (-1: not listed yet)."""
 
     root: Path
@@ -31,7 +30,7 @@ class Planned:
     waiting_for: dict[str, list[str]]
 
 
-def plan(campaign: Campaign, root: Path) -> Planned:
+def plan(campaign: Campaign, root: Path) -> PlanResult:
     """Make or extend the campaign directory `root`. PlanConflict, with the diff, when it holds
     results of other parameters."""
     root = root.resolve()
@@ -48,7 +47,7 @@ def plan(campaign: Campaign, root: Path) -> Planned:
         _refuse_foreign_folder(root)
         campaign = replace(campaign, identity=secrets.token_hex(16))
         what = "new"
-    check_places(campaign, root)
+    check_paths(campaign, root)
     opened = OpenCampaign(root, campaign)
     for step in opened.steps:
         step.instance(next(iter(step.combinations()), {}))  # parameters and version fit the workload
@@ -64,7 +63,7 @@ def plan(campaign: Campaign, root: Path) -> Planned:
         else:
             counts[step.name] = -1
             waiting[step.name] = step.earlier_steps()
-    return Planned(root, what, counts, waiting)
+    return PlanResult(root, what, counts, waiting)
 
 
 def _refuse_foreign_folder(root: Path) -> None:
@@ -92,7 +91,7 @@ def _with_other_campaigns(campaign: Campaign, root: Path) -> Campaign:
     return replace(campaign, steps=tuple(steps))
 
 
-def _comparable(campaign: Campaign, step: StepPlan, free: frozenset[str]) -> dict[str, Any]:
+def _comparable(campaign: Campaign, step: StepPlan, not_fingerprinted: frozenset[str]) -> dict[str, Any]:
     """What must not change in a step that exists: all that its fingerprint covers, by name.
 
     An input file is the same when its content is, wherever it lies now.
@@ -109,7 +108,7 @@ def _comparable(campaign: Campaign, step: StepPlan, free: frozenset[str]) -> dic
             step.name: {
                 "workload": step.workload,
                 "version": step.version,
-                "parameters": {k: v for k, v in step.parameters.items() if k not in free},
+                "parameters": {k: v for k, v in step.parameters.items() if k not in not_fingerprinted},
                 "swept parameters": list(step.sweep),
                 "inputs": inputs,
             }
@@ -129,9 +128,10 @@ def _check_extension(before: OpenCampaign, after: OpenCampaign) -> None:
             continue
         new = after.step(old.name)
         workload = new.workload_class()
-        free = workload.listing | workload.drawing
+        not_fingerprinted = workload.unit_parameters | workload.report_parameters
         changes += manifest.differences(
-            _comparable(before.campaign, old.plan, free), _comparable(after.campaign, new.plan, free)
+            _comparable(before.campaign, old.plan, not_fingerprinted),
+            _comparable(after.campaign, new.plan, not_fingerprinted),
         )
     if changes:
         raise PlanConflict(
@@ -145,7 +145,7 @@ def _refuse_growth_below_results(before: OpenCampaign, after: OpenCampaign) -> N
     """More units in a step make another input for the steps behind it: their results would not fit."""
     for old in before.steps:
         new = after.step(old.name)
-        listing = new.workload_class().listing
+        listing = new.workload_class().unit_parameters
         same = old.plan.sweep == new.plan.sweep and all(
             old.plan.parameters.get(name) == new.plan.parameters.get(name) for name in listing
         )

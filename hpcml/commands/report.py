@@ -1,7 +1,6 @@
 """Merged tables -> plots and one self-contained HTML page.
 
-What lives here: collecting the figures of all steps and writing them. What does not: drawing them
-(each workload's report()).
+Collecting the figures of all steps and writing them.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpcml.authors import authored
+from hpcml.directory.opened import OpenCampaign
 from hpcml.errors import UsageError
-from hpcml.opening import OpenCampaign
 from hpcml.store.atomic import replacing, write_text
+from hpcml.user_code import calling_user_code
 
 if TYPE_CHECKING:
     from hpcml.workload import Figure, Input, Workload
@@ -83,7 +82,7 @@ def _drawn(
     workload: Workload, name: str, tables: Mapping[str, Input]
 ) -> list[tuple[Figure, dict[str, bytes]]]:
     hint = "all steps are merged: mend report(), then `hpcml report DIR`"
-    with authored(name, "report()", hint=hint):
+    with calling_user_code(name, "report()", hint=hint):
         drawn = [(figure, _written(figure.figure)) for figure in workload.report(tables)]
     for figure, _ in drawn:
         if not NAME.fullmatch(figure.name):

@@ -1,7 +1,6 @@
 """What is missing -> one more attempt on the cluster: other shards, larger requests, other nodes.
 
-What lives here: which units are nobody's any more, and their submission. What does not: `resume` on this
-machine (run.py does that walk), what the next attempt asks for (request.py).
+Which units are nobody's any more, and their submission.
 """
 
 from __future__ import annotations
@@ -12,39 +11,39 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpcml.attempts.jobs import Jobs, jobs_of, next_attempt
+from hpcml.attempts.request import record_request, request
 from hpcml.campaign import Campaign
-from hpcml.commands.adopt import adopt
-from hpcml.commands.agenda import attempt_numbers
-from hpcml.commands.jobs import Jobs, jobs_of, next_attempt
-from hpcml.commands.request import remember, request
-from hpcml.commands.run import sole, write_attempt
-from hpcml.commands.submit import Sent, batch_steps, refuse_local, send
+from hpcml.commands.run import exclusive_lock, write_attempt
+from hpcml.commands.submit import SubmitResult, refuse_local, send, submittable_steps
+from hpcml.directory.intake import ingest
+from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import Incomplete, SchedulerError, UsageError
-from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.schedulers.base import JobRef
 from hpcml.states import JobState
 from hpcml.store.ledger import failed_attempts
 from hpcml.store.units import shard_bounds
+from hpcml.worker.assignment import attempt_numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 @dataclass(slots=True)
-class Resumed:
+class ResumeResult:
     """What a resume did. sent is None when there was nothing to submit; `words` say why and what.
 
     attempt: the newest that was submitted, this one included; its merge tells how the campaign ended.
     """
 
-    sent: Sent | None = None
+    sent: SubmitResult | None = None
     words: list[str] = field(default_factory=list)
     attempt: int = 0
 
 
 def resume(
     opened: OpenCampaign, *, shards: int = 0, dry_run: bool = False, automatic: bool = False
-) -> Resumed:
+) -> ResumeResult:
     """Submit what is missing of the first unfinished step, and all later ones.
 
     Units of jobs that are queued or running are left to them. automatic: called by a merge job, so
@@ -52,28 +51,30 @@ def resume(
     Raises SchedulerError when the scheduler does not say what is running: nothing is submitted then.
     """
     refuse_local(opened)
-    with sole(opened):
+    with exclusive_lock(opened):
         jobs = jobs_of(opened)
-        if jobs.silent:
+        if jobs.error:
             raise SchedulerError(
-                f"cannot resume while the scheduler does not say what is running: {jobs.silent}",
+                f"cannot resume while the scheduler does not say what is running: {jobs.error}",
                 "try again when it answers; nothing is lost",
             )
         if not jobs.attempts:
             raise UsageError(f"{opened.campaign.name} was not submitted yet", f"`hpcml submit {opened.root}`")
         if all(step.finished() for step in opened.steps):
-            return Resumed(words=["every step is merged: nothing to resume"])
-        dags = [ref for sub, ref, record in jobs.whole if sub.kind == "dag" and record.state.is_live]
+            return ResumeResult(words=["every step is merged: nothing to resume"])
+        dags = [
+            ref for sub, ref, record in jobs.merges_and_dags if sub.kind == "dag" and record.state.is_live
+        ]
         if dags:
-            return Resumed(words=[_left_to_dag(opened, dags[0], jobs)])
+            return ResumeResult(words=[_left_to_dag(opened, dags[0], jobs)])
         resumed = _resume(opened, jobs, shards, dry_run, automatic)
         resumed.attempt = max(resumed.attempt, *jobs.attempts)
         return resumed
 
 
-def _resume(opened: OpenCampaign, jobs: Jobs, shards: int, dry_run: bool, automatic: bool) -> Resumed:
-    adopt(opened)
-    steps, waiting = batch_steps(opened)
+def _resume(opened: OpenCampaign, jobs: Jobs, shards: int, dry_run: bool, automatic: bool) -> ResumeResult:
+    ingest(opened)
+    steps, waiting = submittable_steps(opened)
     first = steps[0]
     if not first.ensure_listed():
         raise Incomplete(f"step {first.name!r} waits for {', '.join(first.earlier_steps())}")
@@ -92,16 +93,16 @@ def _resume(opened: OpenCampaign, jobs: Jobs, shards: int, dry_run: bool, automa
         )
     merging = any(
         sub.kind == "merge" and sub.step == first.name and record.state.is_live
-        for sub, _, record in jobs.whole
+        for sub, _, record in jobs.merges_and_dags
     )
     # a submit that was cut off may have left an array at work and nobody to merge it
     if len(missing) and not len(wanted) and (merging or not len(busy)):
         if len(beyond) == len(missing) and not automatic:
             raise Incomplete(words[-1], "mend what fails, then `hpcml resume DIR --retry-failed`")
-        return Resumed(words=[*words, "nothing to submit"])
+        return ResumeResult(words=[*words, "nothing to submit"])
     asked_for = request(first, jobs, ledger, automatic=automatic)
     if automatic and not asked_for.curable:
-        return Resumed(words=[*words, *asked_for.words, "not tried again by itself"])
+        return ResumeResult(words=[*words, *asked_for.words, "not tried again by itself"])
     attempt = next_attempt(opened)
     asked: dict[str, range] = {}
     if len(wanted):
@@ -118,7 +119,7 @@ def _resume(opened: OpenCampaign, jobs: Jobs, shards: int, dry_run: bool, automa
     live = {first.name: sorted({job.ref.job for job in jobs.shards if job.record.state.is_live})}
     campaign = _with_resources(opened.campaign, {first.name: asked_for.resources})
     if not dry_run:
-        remember(
+        record_request(
             first,
             asked_for.resources,
             done=len(ledger.done) - len(missing),
@@ -129,7 +130,7 @@ def _resume(opened: OpenCampaign, jobs: Jobs, shards: int, dry_run: bool, automa
         opened, campaign, asked, dry_run=dry_run, attempt=attempt, exclude=asked_for.exclude, after=live,
         waiting=waiting,
     )  # fmt: skip
-    return Resumed(sent, [*words, *asked_for.words], attempt)
+    return ResumeResult(sent, [*words, *asked_for.words], attempt)
 
 
 def _left_to_dag(opened: OpenCampaign, dag: JobRef, jobs: Jobs) -> str:

@@ -1,8 +1,7 @@
 """All of a campaign on this machine: every step's shards, one after the other, merged, resumed.
 
-What lives here: starting ranks here, watching them, going from step to step. `resume` of a local
-campaign is the same walk over what is missing. What does not: the work itself (work.py, in other
-processes), submitting (submit.py).
+Starting ranks here, watching them, going from step to step. `resume` of a local campaign is the same walk
+over what is missing.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hpcml import allocation
-from hpcml.commands.adopt import adopt
-from hpcml.commands.jobs import next_attempt
-from hpcml.commands.merge import Merged, merge
+from hpcml.attempts.jobs import next_attempt
+from hpcml.commands.merge import MergeResult, merge
+from hpcml.directory.intake import ingest
+from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import (
     EXIT_DONE,
     EXIT_INCOMPLETE,
@@ -34,10 +33,10 @@ from hpcml.errors import (
     UsageError,
 )
 from hpcml.launchers import launcher_words
-from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.schedulers import shell
 from hpcml.store.atomic import create_once, storage_errors
 from hpcml.store.sealed import runs_of
+from hpcml.worker import allocation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,12 +55,12 @@ class Progress(Protocol):
 
     def merging(self, name: str, done: int, total: int) -> None: ...
 
-    def merged(self, merged: Merged) -> None: ...
+    def merged(self, merged: MergeResult) -> None: ...
 
     def say(self, line: str) -> None: ...
 
 
-class Silent:
+class NoProgress:
     """Shows nothing."""
 
     def step(self, name: str, total: int, done: int) -> None: ...
@@ -70,13 +69,13 @@ class Silent:
 
     def merging(self, name: str, done: int, total: int) -> None: ...
 
-    def merged(self, merged: Merged) -> None: ...
+    def merged(self, merged: MergeResult) -> None: ...
 
     def say(self, line: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class RunOptions:
     """How to run here: 0 takes what the campaign says."""
 
     ranks: int = 0
@@ -85,7 +84,7 @@ class Effort:
 
 
 @contextmanager
-def sole(opened: OpenCampaign) -> Iterator[None]:
+def exclusive_lock(opened: OpenCampaign) -> Iterator[None]:
     """Hold the campaign's lock: one `run` or `resume` at a time. The lock dies with its holder."""
     path = opened.layout.lock
     with storage_errors(path):
@@ -106,17 +105,17 @@ def sole(opened: OpenCampaign) -> Iterator[None]:
         os.close(handle)
 
 
-def run(opened: OpenCampaign, effort: Effort, progress: Progress) -> list[Merged]:
+def run(opened: OpenCampaign, effort: RunOptions, progress: Progress) -> list[MergeResult]:
     """Compute and merge every step that is not merged yet.
 
     Raises Incomplete when units failed, Interrupted after Ctrl-C or SIGTERM; both are resumable.
     """
-    with sole(opened):
-        adopt(opened)
+    with exclusive_lock(opened):
+        ingest(opened)
         return [_step(step, effort, progress) for step in opened.steps]
 
 
-def _step(step: OpenStep, effort: Effort, progress: Progress) -> Merged:
+def _step(step: OpenStep, effort: RunOptions, progress: Progress) -> MergeResult:
     if not step.ensure_listed():
         raise Incomplete(
             f"step {step.name!r} waits for {', '.join(step.earlier_steps())}",
@@ -141,7 +140,7 @@ def _step(step: OpenStep, effort: Effort, progress: Progress) -> Merged:
     return merged
 
 
-def _attempt(step: OpenStep, effort: Effort, begun: bool) -> tuple[int, int]:
+def _attempt(step: OpenStep, effort: RunOptions, begun: bool) -> tuple[int, int]:
     """(attempt, shards): the campaign's own shards at first, what is missing in a resume."""
     planned = step.plan.resources.shards
     if not begun and effort.shards in (0, planned):
@@ -172,7 +171,7 @@ def _command(step: OpenStep, shard: int, attempt: int, ranks: int) -> list[str]:
     ]  # fmt: skip
 
 
-def _ranks(step: OpenStep, effort: Effort, progress: Progress) -> int:
+def _ranks(step: OpenStep, effort: RunOptions, progress: Progress) -> int:
     """Ranks to start here: one, with a word about it, where there is no MPI."""
     ranks = effort.ranks or step.plan.resources.ranks
     if ranks == 1:
@@ -186,7 +185,7 @@ def _ranks(step: OpenStep, effort: Effort, progress: Progress) -> int:
     return ranks
 
 
-def _shard(step: OpenStep, shard: int, attempt: int, effort: Effort, progress: Progress) -> int:
+def _shard(step: OpenStep, shard: int, attempt: int, effort: RunOptions, progress: Progress) -> int:
     """Run one shard in processes of its own, watching its logs; its exit code."""
     ranks = _ranks(step, effort, progress)
     site = step.opened.campaign.site

@@ -1,7 +1,6 @@
 """Is this site what its file says? List, show, check.
 
-What lives here: the questions of `hpcml site check`, the quick ones here and a probe job that goes the
-whole way. What does not: reading site files (settings.py), submitting (submit.py).
+The questions of `hpcml site check`, the quick ones here and a probe job that goes the whole way.
 """
 
 from __future__ import annotations
@@ -14,17 +13,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpcml.allocation import pinned_environment
 from hpcml.campaign import Campaign, Resources, Site, StepPlan
 from hpcml.commands.cancel import cancel
 from hpcml.commands.explain import explain
 from hpcml.commands.merge import merge
 from hpcml.commands.plan import plan
-from hpcml.commands.run import Effort, Silent, run
+from hpcml.commands.run import NoProgress, RunOptions, run
 from hpcml.commands.submit import submit
+from hpcml.directory.opened import OpenCampaign
 from hpcml.errors import HpcmlError, SchedulerError
-from hpcml.opening import OpenCampaign
 from hpcml.schedulers import shell
+from hpcml.worker.allocation import pinned_environment
 
 PROBE_RANKS = 2
 WORLD = "from mpi4py import MPI; print(MPI.COMM_WORLD.size)"
@@ -65,7 +64,7 @@ def check_with_job(
     question = f"does a probe job with {PROBE_RANKS} ranks compute and merge?"
     try:
         if site.scheduler == "local":
-            run(opened, Effort(), Silent())
+            run(opened, RunOptions(), NoProgress())
         else:
             submit(opened)
             _wait(opened, timeout, say)
@@ -90,7 +89,7 @@ def check_with_job(
 
 
 def _wait(opened: OpenCampaign, timeout: float, say: Callable[[str], None]) -> None:
-    from hpcml.commands.jobs import jobs_of
+    from hpcml.attempts.jobs import jobs_of
 
     begun = time.monotonic()
     said = ""

@@ -1,6 +1,6 @@
 """How far a campaign is: parts, logs and journal of every step and shard.
 
-What lives here: counting. What does not: asking a scheduler (schedulers/), printing (cli.py).
+Counting.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from hpcml.commands.adopt import adopt
-from hpcml.commands.agenda import attempt_numbers
-from hpcml.commands.jobs import Jobs, jobs_of
-from hpcml.opening import OpenCampaign, OpenStep
+from hpcml.attempts.jobs import Jobs, jobs_of
+from hpcml.directory.intake import ingest
+from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.states import ShardState, shard_state
 from hpcml.store.journal import read_journal
 from hpcml.store.ledger import Ledger, failed_attempts
 from hpcml.store.units import shard_bounds
+from hpcml.worker.assignment import attempt_numbers
 
 RECENT = 120.0
 
@@ -61,13 +61,13 @@ class StepStatus:
 
 @dataclass(frozen=True, slots=True)
 class CampaignStatus:
-    """jobs: queued, held or running ones; silent: why the scheduler did not answer, or ''."""
+    """jobs: queued, held or running ones; scheduler_error: why the scheduler did not answer, or ''."""
 
     campaign: str
     root: str
     steps: list[StepStatus]
     jobs: int
-    silent: str
+    scheduler_error: str
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -79,7 +79,7 @@ class CampaignStatus:
 
 def status(opened: OpenCampaign) -> CampaignStatus:
     """Parts, logs, journal and scheduler as one; one call to the scheduler, whatever the size."""
-    adopt(opened)
+    ingest(opened)
     last_words = {
         (word["step"], word["attempt"], word["shard"]): word["event"].removeprefix("shard-")
         for word in read_journal(
@@ -88,7 +88,7 @@ def status(opened: OpenCampaign) -> CampaignStatus:
     }
     jobs = Jobs() if opened.campaign.site.scheduler == "local" else jobs_of(opened)
     steps = [_step(step, last_words, jobs) for step in opened.steps]
-    return CampaignStatus(opened.campaign.name, str(opened.root), steps, len(jobs.live), jobs.silent)
+    return CampaignStatus(opened.campaign.name, str(opened.root), steps, len(jobs.live), jobs.error)
 
 
 def _step(step: OpenStep, last_words: dict[tuple[str, int, int], str], jobs: Jobs) -> StepStatus:

@@ -1,8 +1,6 @@
 """Submit files -> scheduler -> job ids in the journal, before the command returns.
 
-What lives here: the order of the calls, the refusal to submit twice, a first try that was cut off in
-the middle. What does not: the files (render.py), a scheduler's words (schedulers/), what is missing
-(resume.py).
+The order of the calls, the refusal to submit twice, a first try that was cut off in the middle.
 """
 
 from __future__ import annotations
@@ -11,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hpcml.attempts.jobs import jobs_of, next_attempt
+from hpcml.attempts.rendering import read_submissions, render
+from hpcml.attempts.request import record_request
 from hpcml.campaign import Campaign
-from hpcml.commands.jobs import jobs_of, next_attempt
-from hpcml.commands.render import read_submissions, render
-from hpcml.commands.request import remember
-from hpcml.commands.run import sole
+from hpcml.commands.run import exclusive_lock
+from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import SchedulerError, UsageError
-from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.schedulers import shell
 from hpcml.schedulers.base import Scheduler, Submission, scheduler
 from hpcml.store.journal import Journal
@@ -26,7 +24,7 @@ SUBMIT_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SubmitResult:
     """What one attempt submitted: {name: job id}, and the calls it took (or would take)."""
 
     attempt: int
@@ -36,14 +34,14 @@ class Sent:
     waiting: tuple[str, ...] = ()
 
 
-def submit(opened: OpenCampaign, *, dry_run: bool = False) -> Sent:
+def submit(opened: OpenCampaign, *, dry_run: bool = False) -> SubmitResult:
     """Submit every step that is not merged, chained. UsageError when something is submitted already."""
     refuse_local(opened)
-    with sole(opened):
+    with exclusive_lock(opened):
         jobs = jobs_of(opened)
-        if jobs.silent:
+        if jobs.error:
             raise SchedulerError(
-                f"an earlier submit got no answer, and the scheduler is still silent: {jobs.silent}",
+                f"an earlier submit got no answer, and the scheduler is still error: {jobs.error}",
                 "try again when it answers: nothing is submitted twice",
             )
         if jobs.attempts:
@@ -53,11 +51,11 @@ def submit(opened: OpenCampaign, *, dry_run: bool = False) -> Sent:
                 f"{opened.campaign.name} was submitted already (attempt {jobs.attempts[-1]}); {state}",
                 f"`hpcml status {opened.root}`; `hpcml resume {opened.root}` submits what is missing",
             )
-        steps, waiting = batch_steps(opened)
+        steps, waiting = submittable_steps(opened)
         shards = {step.name: range(step.plan.resources.shards) for step in steps}
         for step in () if dry_run else steps:
             done = int(step.ledger().done.sum()) if step.listed() else 0
-            remember(step, step.plan.resources, done=done)
+            record_request(step, step.plan.resources, done=done)
         return send(opened, opened.campaign, shards, dry_run=dry_run, waiting=waiting)
 
 
@@ -69,7 +67,7 @@ def refuse_local(opened: OpenCampaign) -> None:
         )
 
 
-def batch_steps(opened: OpenCampaign) -> tuple[list[OpenStep], tuple[str, ...]]:
+def submittable_steps(opened: OpenCampaign) -> tuple[list[OpenStep], tuple[str, ...]]:
     """Unfinished steps up to the first that must run here, and the names of those behind it."""
     unfinished = [step for step in opened.steps if not step.finished()]
     if not unfinished:
@@ -96,7 +94,7 @@ def send(
     exclude: Sequence[str] = (),
     after: Mapping[str, Sequence[str]] | None = None,
     waiting: tuple[str, ...] = (),
-) -> Sent:
+) -> SubmitResult:
     """Render one attempt and submit it.
 
     campaign: with the resources of this attempt. after: {step: job ids whose end its merge also
@@ -107,7 +105,7 @@ def send(
     render(opened.root, campaign, attempt=attempt, shards=shards, out=folder, exclude=exclude)
     who = scheduler(campaign.site.scheduler)
     journal = Journal(opened.layout.journal)
-    sent = Sent(attempt, folder, {}, [], waiting)
+    sent = SubmitResult(attempt, folder, {}, [], waiting)
     for submission in read_submissions(folder):
         if submission.within:
             sent.jobs[submission.name] = ""  # the DAG submits it

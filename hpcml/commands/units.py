@@ -1,10 +1,10 @@
-"""The units of a step with their state. What does not live here: printing (cli.py)."""
+"""The units of a step with their state."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from hpcml.opening import OpenStep
+from hpcml.directory.opened import OpenStep
 from hpcml.store.ledger import failed_attempts
 
 

@@ -1,7 +1,6 @@
 """Re-read every part and table, check every checksum, recompute the content digests.
 
-What lives here: the walk over a campaign and the moving away of what is damaged. What does not:
-how a checksum is checked (store/sealed.py).
+The walk over a campaign and the moving away of what is damaged.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from hpcml.commands.adopt import adopt
+from hpcml.directory.intake import ingest
+from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import IntegrityError
-from hpcml.opening import OpenCampaign, OpenStep
 from hpcml.store import sealed, wal
 from hpcml.store.atomic import replacing
 from hpcml.store.context import sha256
@@ -31,7 +30,7 @@ ROWS_AT_ONCE = 8 << 20
 
 
 @dataclass(slots=True)
-class Verified:
+class VerifyResult:
     """What was read. digests: content digest of each table, as `step/table`. incurable: problems that
     setting files aside does not mend."""
 
@@ -48,13 +47,13 @@ class Verified:
 
 def verify(
     opened: OpenCampaign, *, set_aside: bool = False, progress: Callable[[int], None] = lambda size: None
-) -> Verified:
+) -> VerifyResult:
     """Check all files of a campaign. Problems are collected, so that one run names them all.
 
     set_aside: move damaged and foreign files to steps/<step>/set-aside, after keeping what is whole
     of damaged logs; `resume` then computes what they held. A damaged unit list is put back from its copy.
     """
-    found = Verified(problems=adopt(opened))
+    found = VerifyResult(problems=ingest(opened))
     for step in opened.steps:
         if not step.listed():
             continue
@@ -78,7 +77,7 @@ def verify(
     return found
 
 
-def _check_unit_lists(opened: OpenCampaign, step: OpenStep, found: Verified, set_aside: bool) -> bool:
+def _check_unit_lists(opened: OpenCampaign, step: OpenStep, found: VerifyResult, set_aside: bool) -> bool:
     """Check units.h5 and its copy, which stand for each other; False when there is no list to go by."""
     pair = (step.layout.units, step.layout.units_copy)
     whole, damaged = [], []
@@ -144,7 +143,7 @@ def _files(step: OpenStep) -> Iterator[tuple[Path, Callable[[], None]]]:
         yield path, lambda path=path: check_artifact(path)  # type: ignore[misc]
 
 
-def _check_table(step: OpenStep, found: Verified, damaged: list[Path]) -> None:
+def _check_table(step: OpenStep, found: VerifyResult, damaged: list[Path]) -> None:
     path = step.layout.table
     if not path.is_file():
         return
@@ -185,7 +184,7 @@ def content_digest(table: StepTable, name: str) -> str:
     return digest.hexdigest()
 
 
-def _set_aside(opened: OpenCampaign, step: OpenStep, damaged: list[Path], found: Verified) -> None:
+def _set_aside(opened: OpenCampaign, step: OpenStep, damaged: list[Path], found: VerifyResult) -> None:
     units, identity = step.units(), step.identity()
     logs = [path for path in damaged if path.suffix == ".wal"]
     if logs:
@@ -193,7 +192,7 @@ def _set_aside(opened: OpenCampaign, step: OpenStep, damaged: list[Path], found:
     _move_away(opened, step, damaged, found)
 
 
-def _move_away(opened: OpenCampaign, step: OpenStep, damaged: list[Path], found: Verified) -> None:
+def _move_away(opened: OpenCampaign, step: OpenStep, damaged: list[Path], found: VerifyResult) -> None:
     step.layout.set_aside.mkdir(exist_ok=True)
     for path in damaged:
         if path.exists():

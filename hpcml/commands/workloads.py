@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
-from hpcml.authors import authored
 from hpcml.errors import UsageError
+from hpcml.user_code import calling_user_code
 
 if TYPE_CHECKING:
     from hpcml.workload import Workload
@@ -37,8 +37,8 @@ def describe(workload: type[Workload], name: str) -> Iterator[str]:
         required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
         needs_values = needs_values or required
         default = "required" if required else repr(one.default)
-        use = ", lists units" if one.name in workload.listing else ""
-        use = ", for the report alone" if one.name in workload.drawing else use
+        use = ", lists units" if one.name in workload.unit_parameters else ""
+        use = ", for the report alone" if one.name in workload.report_parameters else use
         yield f"  {one.name}: {kind} = {default}{use}"
     if workload.inputs:
         yield "inputs:"
@@ -46,7 +46,7 @@ def describe(workload: type[Workload], name: str) -> Iterator[str]:
             yield f"  {given.name}: {given.meaning}" + ("" if given.required else " (optional)")
     if needs_values:
         return
-    with authored(name, "tables()"):
+    with calling_user_code(name, "tables()"):
         tables = list(workload(workload.Parameters()).tables())
     for table in tables:
         yield f"table {table.name} ({table.kind}):"

@@ -1,1 +1,1 @@
-"""Arrays in, arrays out, no physics noun: what any physicist would reuse."""
+"""Arrays in, arrays out: formulas and array tools that any physicist would reuse. No physics noun."""

@@ -1,7 +1,6 @@
 """Bootstrap weights: how often each of n rows occurs in one resampling of the data set.
 
-What lives here: integer weights drawn from a given generator (multinomial with fixed total, and
-independent Poisson(1)). What does not: where generators come from (seeds.py), what is resampled.
+Integer weights drawn from a given generator (multinomial with fixed total, and independent Poisson(1)).
 
 Both use raw integers of the generator and tables of our own only, so that a change of a
 distribution algorithm in NumPy cannot change a stored campaign.

@@ -1,7 +1,6 @@
 """Empirical p-values against a simulated null distribution, and their normal significance.
 
-What lives here: the mid-rank p-value, Z and when Z is only a bound. What does not: the test
-statistics that are compared (workloads/), asymptotic formulas.
+The mid-rank p-value, Z and when Z is only a bound.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Who gives machines: pure text to text; shell.py alone runs processes."""
+"""Batch systems: commands and replies as pure text. shell.py alone runs processes."""

@@ -1,8 +1,7 @@
 """The interface of a scheduler, and the nouns between rendering, submitting and asking.
 
-What lives here: JobRef, JobRecord, Reply, Batch, BatchStep, File, Submission, Scheduler. A scheduler
-is pure: text to text. What does not: processes (shell.py), the words of one scheduler (slurm.py,
-htcondor.py, local.py), the lines of a job script that all share (jobscript.py).
+JobRef, JobRecord, Reply, AttemptSpec, StepSpec, File, Submission, Scheduler. A scheduler is pure: text to
+text.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ class JobRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchStep:
+class StepSpec:
     """One step to render. shards: those to run, possibly none (then only the merge is wanted)."""
 
     plan: StepPlan
@@ -77,14 +76,14 @@ class BatchStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class AttemptSpec:
     """Everything that one attempt submits. out: its folder; exclude: nodes to keep away from."""
 
     campaign: Campaign
     root: Path
     attempt: int
     out: Path
-    steps: tuple[BatchStep, ...]
+    steps: tuple[StepSpec, ...]
     exclude: tuple[str, ...] = ()
 
 
@@ -129,11 +128,11 @@ class Scheduler(ABC):
     options: ClassVar[Mapping[str, Any]]
 
     @abstractmethod
-    def files(self, batch: Batch) -> list[File]:
+    def files(self, spec: AttemptSpec) -> list[File]:
         """Every file of an attempt, with the values of its template."""
 
     @abstractmethod
-    def submissions(self, batch: Batch) -> tuple[Submission, ...]:
+    def submissions(self, spec: AttemptSpec) -> tuple[Submission, ...]:
         """The submit calls of an attempt, each after those it waits for."""
 
     @abstractmethod
@@ -212,8 +211,8 @@ class Scheduler(ABC):
 
 _MODULES = {
     "local": ("hpcml.schedulers.local", "Local"),
-    "slurm": ("hpcml.schedulers.slurm", "Slurm"),
-    "htcondor": ("hpcml.schedulers.htcondor", "HTCondor"),
+    "slurm": ("hpcml.schedulers.slurm.scheduler", "Slurm"),
+    "htcondor": ("hpcml.schedulers.htcondor.scheduler", "HTCondor"),
 }
 
 
@@ -226,9 +225,9 @@ def scheduler(name: str) -> Scheduler:
     return found
 
 
-def job_tag(batch: Batch, name: str) -> str:
+def job_tag(spec: AttemptSpec, name: str) -> str:
     """What a job carries so that it can be found by it: campaign, attempt and name of the submission."""
-    return f"hpcml:{batch.campaign.identity or batch.campaign.name}:{batch.attempt}:{name}"
+    return f"hpcml:{spec.campaign.identity or spec.campaign.name}:{spec.attempt}:{name}"
 
 
 def refused(what: str, reply: Reply) -> SchedulerError:

@@ -1,7 +1,6 @@
 """The classes of failure, and what the next attempt of each asks for.
 
-What lives here: Failure, Explanation, next_try. What does not: which class a scheduler's words belong to
-(slurm_reasons.py, htcondor_reasons.py, explain.py), how often a unit may fail (the step's max_attempts).
+Failure, Explanation, next_try.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """This machine as a scheduler: one script that computes all shards one after the other, then merges.
 
-What lives here: the same interface as for a cluster, so that a campaign can be tried where there is none.
-What does not: `hpcml run`, which needs no script (commands/run.py).
+The same interface as for a cluster, so that a campaign can be tried where there is none.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hpcml.errors import UsageError
-from hpcml.schedulers.base import Batch, File, JobRecord, JobRef, Reply, Scheduler, Submission, refused
-from hpcml.schedulers.jobscript import COMMON_OPTIONS, merge_values, rank_values
+from hpcml.schedulers.base import AttemptSpec, File, JobRecord, JobRef, Reply, Scheduler, Submission, refused
+from hpcml.schedulers.job_script import COMMON_OPTIONS, merge_values, rank_values
 from hpcml.states import JobState
 
 
@@ -20,24 +19,24 @@ class Local(Scheduler):
     name: ClassVar[str] = "local"
     options: ClassVar[Mapping[str, Any]] = COMMON_OPTIONS
 
-    def files(self, batch: Batch) -> list[File]:
-        options = self.check_options(batch.campaign.site.options)
+    def files(self, spec: AttemptSpec) -> list[File]:
+        options = self.check_options(spec.campaign.site.options)
         found = []
-        for step in batch.steps:
+        for step in spec.steps:
             place = step.plan.name
-            merge = merge_values(batch, step, options)
+            merge = merge_values(spec, step, options)
             found.append(File(f"{place}/merge.sh", "common/merge.sh", merge, executable=True))
             if step.shards:
-                rank = rank_values(batch, step, options)
+                rank = rank_values(spec, step, options)
                 found.append(File(f"{place}/rank.sh", "common/rank.sh", rank, executable=True))
         values = {
-            "campaign": batch.campaign.name,
-            "attempt": batch.attempt,
-            "steps": [{"folder": step.folder, "shards": step.shards} for step in batch.steps],
+            "campaign": spec.campaign.name,
+            "attempt": spec.attempt,
+            "steps": [{"folder": step.folder, "shards": step.shards} for step in spec.steps],
         }
         return [*found, File("run.sh", "common/run.sh", values, executable=True)]
 
-    def submissions(self, batch: Batch) -> tuple[Submission, ...]:
+    def submissions(self, spec: AttemptSpec) -> tuple[Submission, ...]:
         return (Submission("run", "run", "", "run.sh"),)
 
     def submit_command(self, path: Path, *, after: Sequence[str] = ()) -> list[str]:

@@ -1,7 +1,6 @@
 """The only module that runs a process: a scheduler's command, with a limit of time.
 
-What lives here: run (once), ask (again after passing troubles, for commands that only read or that
-may be repeated). What does not: which command, what its reply means (slurm.py, htcondor.py).
+Run (once), ask (again after passing troubles, for commands that only read or that may be repeated).
 """
 
 from __future__ import annotations

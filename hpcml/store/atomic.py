@@ -1,7 +1,6 @@
 """Whole files or no files: write under another name, fsync, rename, fsync the folder.
 
-What lives here: the three ways a name comes into being in a campaign (replace, create-once, seal).
-What does not: formats.
+The three ways a name comes into being in a campaign (replace, create-once, seal).
 """
 
 from __future__ import annotations

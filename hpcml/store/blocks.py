@@ -1,7 +1,7 @@
 """Checked byte ranges of sealed files: what is read is verified, what is written is hashed once.
 
-A range rarely starts at a block, and a block's checksum covers all of it: the edges around the
-range are read too. What does not live here: which ranges are wanted (table.py).
+A range rarely starts at a block, and a block's checksum covers all of it: the edges around the range are
+read too.
 """
 
 from __future__ import annotations

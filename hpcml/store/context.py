@@ -1,6 +1,6 @@
 """What `process` may ask for besides its inputs: streams, files kept with the result, scratch.
 
-What lives here: the engine's side of workload.Context. What does not: rows (recorder.py).
+The engine's side of workload.Context.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What was tried: append-only JSON Lines, one file per writer.
 
 Deleting the journal loses history and the counts of failed attempts, never results (law 3).
-What does not live here: what is done (ledger.py).
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ DIR/
   lock                          held by the `run` or `resume` that is at work here
   submit/attempt-0001/          rendered scheduler files, and what jobs print (<step>/logs)
   report/                       plots for people
-  boxes/attempt-0001/<step>/box what the shards of a step take with them, where no file system is shared
-  incoming/<step>.s<shard>.a<attempt>.<token>.tar   what such a shard sent back, until it is adopted
-  incoming/set-aside/           parcels that could not be adopted
+  sandboxes/attempt-0001/<step>/sandbox   what its shards take with them, without a shared file system
+  incoming/<step>.s<shard>.a<attempt>.<token>.tar   what such a shard sent back, until it is ingested
+  incoming/set-aside/           archives that could not be ingested
   steps/<step>/
     units.h5                    unit list, written by plan or by the merge that completes the inputs
     units.copy.h5               the same again: without it the numbers in parts mean nothing
@@ -120,23 +120,23 @@ class Layout:
     def attempt_folder(self, attempt: int) -> Path:
         return self.submit / f"attempt-{attempt:04d}"
 
-    def box(self, attempt: int, step: str) -> Path:
-        return self.root / "boxes" / f"attempt-{attempt:04d}" / step / "box"
+    def sandbox(self, attempt: int, step: str) -> Path:
+        return self.root / "sandboxes" / f"attempt-{attempt:04d}" / step / "sandbox"
 
     @property
-    def box_note(self) -> Path:
-        """In a box only: what it is, and where it keeps the files of the plan."""
-        return self.root / "box.json"
+    def sandbox_note(self) -> Path:
+        """In a sandbox only: what it is, and where it keeps the files of the plan."""
+        return self.root / "sandbox.json"
 
     @property
     def incoming(self) -> Path:
         return self.root / "incoming"
 
-    def parcel(self, step: str, shard: int, attempt: int, token: str) -> Path:
+    def archive(self, step: str, shard: int, attempt: int, token: str) -> Path:
         return self.incoming / f"{step}.s{shard:04d}.a{attempt:04d}.{token}.tar"
 
     @property
-    def parcels_set_aside(self) -> Path:
+    def archives_set_aside(self) -> Path:
         return self.incoming / "set-aside"
 
     @property

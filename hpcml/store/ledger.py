@@ -1,7 +1,6 @@
 """Which units are done: whole parts plus the valid prefix of logs, and nothing else (law 3).
 
-What lives here: the scan of a step's parts and logs, failed attempts from the journal.
-What does not: reading rows (parts.py, table.py), deciding a shard's state (states.py).
+The scan of a step's parts and logs, failed attempts from the journal.
 """
 
 from __future__ import annotations
@@ -96,7 +95,7 @@ def scan(step: StepLayout, n_units: int, identity: Identity, *, logs: bool = Tru
             ledger.foreign.append(Path(path))
         else:
             ledger.parts.append(header)
-    runs = np.frombuffer(b"".join(header.run_bytes for header in ledger.parts), sealed.RUN)
+    runs = np.frombuffer(b"".join(header.run_bytes for header in ledger.parts), sealed.UNIT_RANGE)
     ids = sealed.ids_of(runs)
     ids = np.concatenate([ids, *(np.asarray(log.ids, np.int64) for log in ledger.logs)])
     if len(ids) and int(ids.max()) >= n_units:

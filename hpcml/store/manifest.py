@@ -1,7 +1,6 @@
 """campaign.json: write once, extend in place, read; the fingerprint of a step.
 
-What lives here: the file of a resolved campaign and what makes two steps' results interchangeable.
-What does not: resolving a job file (settings.py), unit lists (units.py).
+The file of a resolved campaign and what makes two steps' results interchangeable.
 """
 
 from __future__ import annotations
@@ -81,20 +80,22 @@ def write_campaign(root: Path, campaign: Campaign) -> None:
 
 
 def fingerprint(
-    campaign: Campaign, step: StepPlan, inputs: Mapping[str, str], free: frozenset[str]
+    campaign: Campaign, step: StepPlan, inputs: Mapping[str, str], not_fingerprinted: frozenset[str]
 ) -> tuple[str, dict[str, Any]]:
     """(32 hex digits, what was hashed) of all that can change a step's results.
 
-    inputs: content digest of each input. free: parameters that decide only which units exist, or what
-    a report draws; these, sweeps, resources and the site are not part of it. The package version is
-    recorded in tables, not hashed.
+    inputs: content digest of each input. not_fingerprinted: parameters that decide only which units
+    exist, or what a report draws; these, sweeps, resources and the site are not part of it. The package
+    version is recorded in tables, not hashed.
     """
     made_from: dict[str, Any] = {
         "seed": campaign.seed,
         "step": step.name,
         "workload": step.workload,
         "version": step.version,
-        "parameters": {name: step.parameters[name] for name in sorted(step.parameters) if name not in free},
+        "parameters": {
+            name: step.parameters[name] for name in sorted(step.parameters) if name not in not_fingerprinted
+        },
         "inputs": dict(sorted(inputs.items())),
     }
     text = json.dumps(made_from, sort_keys=True, separators=(",", ":"))

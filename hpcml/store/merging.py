@@ -1,8 +1,6 @@
 """Parts become one table: cover and agreement are checked, then bytes stream in unit order.
 
-What lives here: the choice of the part that gives each unit, the comparison of doubled units, the
-writing of table.h5. What does not: reading windows (streams.py), what a missing unit means for the
-exit code (commands/merge.py).
+The choice of the part that gives each unit, the comparison of doubled units, the writing of table.h5.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ import numpy as np
 from hpcml.errors import IntegrityError
 from hpcml.store.blocks import SealedReader, read_checked
 from hpcml.store.schema import Field, Schema, TableSchema
-from hpcml.store.streams import OpenReaders, Runs, runs_in_order
+from hpcml.store.streams import OpenReaders, RowRanges, runs_in_order
 from hpcml.store.units import UnitList
 
 if TYPE_CHECKING:
@@ -37,7 +35,7 @@ class Conflict:
 
 
 @dataclass(slots=True)
-class Sources:
+class PartIndex:
     """Where each unit's rows lie.
 
     owner: part of each unit number, -1 when absent. first, rows: by table, first row in that part
@@ -52,20 +50,20 @@ class Sources:
     doubled: int = 0
     conflicts: list[Conflict] = field(default_factory=list)
 
-    def runs(self, table: str, order: NDArray[np.int64]) -> Runs:
+    def runs(self, table: str, order: NDArray[np.int64]) -> RowRanges:
         return runs_in_order(self.owner[order], self.first[table][order], self.rows[table][order])
 
     def close(self) -> None:
         self.pool.close()
 
 
-def open_sources(paths: Sequence[Path], units: UnitList, schema: Schema) -> Sources:
+def open_sources(paths: Sequence[Path], units: UnitList, schema: Schema) -> PartIndex:
     """Read the index of every part, check its keys against the unit list, compare doubled units."""
     n = len(units)
     owner = np.full(n, -1, np.int64)
     first = {table.name: np.zeros(n, np.int64) for table in schema.tables}
     rows = {table.name: np.zeros(n, np.int64) for table in schema.tables}
-    sources = Sources([], OpenReaders([]), owner, first, rows)
+    sources = PartIndex([], OpenReaders([]), owner, first, rows)
     sources.pool = OpenReaders(sources.readers)
     for number, path in enumerate(paths):
         sources.readers.append(SealedReader(path))
@@ -89,7 +87,7 @@ def open_sources(paths: Sequence[Path], units: UnitList, schema: Schema) -> Sour
 
 
 def _compare(
-    sources: Sources,
+    sources: PartIndex,
     number: int,
     ids: NDArray[np.int64],
     twice: NDArray[np.bool_],
@@ -113,7 +111,7 @@ def _compare(
 
 
 def _equal(
-    sources: Sources,
+    sources: PartIndex,
     before: int,
     unit: int,
     number: int,

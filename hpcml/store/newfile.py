@@ -1,7 +1,6 @@
 """A new HDF5 file on a disk that may be full.
 
-What lives here: making one, and where its bytes go. What does not: the header before it (sealed.py),
-the name it gets when it is whole (atomic.py).
+Making one, and where its bytes go.
 """
 
 from __future__ import annotations

@@ -4,8 +4,7 @@
     /index/<table>                     (units, 2): first row and number of rows of each unit
     /<table>/<column>                  rows of all units, contiguous
 
-What lives here: sealing frames of a log into a part, and reading a part's directory and index.
-What does not: the header (sealed.py), the choice between parts (ledger.py), merging (table.py).
+Sealing frames of a log into a part, and reading a part's directory and index.
 """
 
 from __future__ import annotations
@@ -75,8 +74,8 @@ def first_and_rows(counts: NDArray[Any]) -> NDArray[np.uint64]:
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
-    """A dataset that gets its place in the file now and its bytes from `fill`."""
+class Deferred:
+    """A dataset that gets its place in the file now and its bytes from `write_deferred`."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -86,7 +85,7 @@ class Later:
         return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
 
 
-Fill = Callable[[int, Mapping[str, int]], None]
+WriteDeferred = Callable[[int, Mapping[str, int]], None]
 
 
 def write_part(
@@ -97,42 +96,53 @@ def write_part(
     schema: Schema,
     identity: Identity,
     about: Mapping[str, Any],
-    fill: Fill | None = None,
+    write_deferred: WriteDeferred | None = None,
 ) -> None:
     """Seal one frame (from `gather`) as `path`. `keys` are those of frame.ids.
 
-    With `fill` (see write_sealed) the frame needs no columns.
+    With `write_deferred` (see write_sealed) the frame needs no columns.
     """
-    datasets: dict[str, NDArray[Any] | Later] = {"units/number": frame.ids.astype("<u4"), "units/key": keys}
+    datasets: dict[str, NDArray[Any] | Deferred] = {
+        "units/number": frame.ids.astype("<u4"),
+        "units/key": keys,
+    }
     notes: dict[str, Mapping[str, str]] = {}
     for table in schema.tables:
         rows = frame.rows[table.name]
         datasets[f"index/{table.name}"] = first_and_rows(rows)
         for one in table.fields:
             where = f"{table.name}/{one.name}"
-            if fill is None:
+            if write_deferred is None:
                 datasets[where] = frame.columns[table.name][one.name]
             else:
-                datasets[where] = Later(one.dtype, (int(rows.sum(dtype=np.int64)), *one.shape))
+                datasets[where] = Deferred(one.dtype, (int(rows.sum(dtype=np.int64)), *one.shape))
             notes[where] = {"unit": one.unit, "meaning": one.meaning}
-    write_sealed(path, datasets, notes=notes, ids=frame.ids, identity=identity, about=about, fill=fill)
+    write_sealed(
+        path,
+        datasets,
+        notes=notes,
+        ids=frame.ids,
+        identity=identity,
+        about=about,
+        write_deferred=write_deferred,
+    )
 
 
 def write_sealed(
     path: Path,
-    datasets: Mapping[str, NDArray[Any] | Later],
+    datasets: Mapping[str, NDArray[Any] | Deferred],
     *,
     ids: NDArray[Any],
     identity: Identity,
     about: Mapping[str, Any],
     notes: Mapping[str, Mapping[str, str]] | None = None,
-    fill: Fill | None = None,
+    write_deferred: WriteDeferred | None = None,
 ) -> None:
     """Write arrays as one sealed file: all of it or nothing.
 
     about: JSON values that any reader of the header gets; also attributes of the file.
-    notes: attributes of datasets. fill: writes the bytes of what is Later, given the open file and the
-    place of each dataset in it.
+    notes: attributes of datasets. write_deferred: writes the bytes of what is Deferred, given the open
+    file and the place of each dataset in it.
     """
     directory: dict[str, Any] = {"about": dict(about), "extents": {}}
     # the header must fit a user block chosen before the file is written: estimate generously
@@ -144,7 +154,7 @@ def write_sealed(
     with replacing(path) as temporary:
         with newfile.create(temporary, user_block) as file:
             for name, array in datasets.items():
-                if isinstance(array, Later):
+                if isinstance(array, Deferred):
                     dataset = newfile.reserve(file, name, array.dtype, array.shape)
                 else:
                     dataset = file.create_dataset(name, data=array)
@@ -153,10 +163,10 @@ def write_sealed(
                     dataset.attrs[key] = value
             for key, value in about.items():
                 file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
-        if fill is not None:
+        if write_deferred is not None:
             handle = os.open(temporary, os.O_WRONLY)
             try:
-                fill(handle, {name: place[0] for name, place in directory["extents"].items()})
+                write_deferred(handle, {name: place[0] for name, place in directory["extents"].items()})
             finally:
                 os.close(handle)
         sealed.write_header(

@@ -1,7 +1,6 @@
 """Reading in a thread of its own while the caller writes: the two copies of a merge side by side.
 
-Reading, checking and writing release the interpreter lock, so two cores share the work. What does not
-live here: what is read (streams.py), what is done with it (tablefile.py).
+Reading, checking and writing release the interpreter lock, so two cores share the work.
 """
 
 from __future__ import annotations

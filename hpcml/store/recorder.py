@@ -1,8 +1,8 @@
 """Results of one rank on their way to disk: checked, buffered, logged, sealed.
 
-A result is copied into a column buffer at once (the workload may reuse its arrays), written to the
-log at least every 50 ms or 1 MiB, synced every few seconds, and sealed into a part when the log is
-large or the rank ends. What does not live here: which unit is next (commands/work.py).
+A result is copied into a column buffer at once (the workload may reuse its arrays), written to the log at
+least every 50 ms or 1 MiB, synced every few seconds, and sealed into a part when the log is large or the
+rank ends.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hpcml.store.atomic import remove_abandoned
 from hpcml.store.layout import StepLayout
 from hpcml.store.parts import Identity
 from hpcml.store.schema import Field, Schema, TableSchema
-from hpcml.store.sealing import outline, seal_frames
+from hpcml.store.sealing import read_headers, seal_frames
 from hpcml.store.wal import Frame, LogWriter
 
 if TYPE_CHECKING:
@@ -221,8 +221,10 @@ class Recorder:
         if self._log is None:
             return
         log = self._log
-        if log.heads:
-            seal_frames(self.step, log.heads, log.frames, self.keys, self.schema, self.identity, log.about)
+        if log.frame_headers:
+            seal_frames(
+                self.step, log.frame_headers, log.frames, self.keys, self.schema, self.identity, log.about
+            )
         log.close(remove=True)
         self._log = None
         self._synced = time.perf_counter()
@@ -250,11 +252,11 @@ def seal_left_logs(
             if (about["fingerprint"], about["campaign"]) != (identity.fingerprint, identity.campaign):
                 continue
             read = partial(_frames, handle, schema, path, salvage)
-            heads = outline(read())
-            if any(int(head.ids.max()) >= len(keys) for head in heads):
+            frame_headers = read_headers(read())
+            if any(int(head.ids.max()) >= len(keys) for head in frame_headers):
                 raise IntegrityError(f"{path}: holds units that the step does not have", sealed.CURE)
-            if heads:
-                seal_frames(step, heads, read, keys, schema, identity, about)
+            if frame_headers:
+                seal_frames(step, frame_headers, read, keys, schema, identity, about)
             path.unlink(missing_ok=True)
         except EOFError:
             path.unlink(missing_ok=True)

@@ -1,8 +1,7 @@
 """The schema of a step's tables as the store sees it: exact dtypes, row shapes, built-in tables.
 
-What lives here: Schema (from Workload.tables()), its JSON form, and the two tables that the engine
-adds for workloads that leave files: `artifacts` and `externals`.
-What does not: the words authors use (workload.py), bytes (wal.py, parts.py, table.py).
+Schema (from Workload.tables()), its JSON form, and the two tables that the engine adds for workloads that
+leave files: `artifacts` and `externals`.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpcml.authors import authored
 from hpcml.errors import UsageError
+from hpcml.user_code import calling_user_code
 from hpcml.workload import Column, Table
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class Schema:
 
 def schema_of(workload: Workload) -> Schema:
     """The schema of what `workload` returns, with the built-in tables it needs; checks names and dtypes."""
-    with authored(workload.name, "tables()"):
+    with calling_user_code(workload.name, "tables()"):
         tables = [*workload.tables()]
     if not all(isinstance(table, Table) for table in tables):
         raise UsageError(

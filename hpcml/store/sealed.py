@@ -6,8 +6,6 @@ bytes lie. The header has two halves, each with a checksum, so that a scan of 10
 only the first:
 
     prefix | runs of unit numbers | directory (JSON) | one xxh3-64 per block of the whole file
-
-What does not live here: what the columns mean (parts.py, table.py), where files are (layout.py).
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ CHECKSUMS = struct.Struct("<QQ")
 FIXED = PREFIX.size + CHECKSUMS.size
 FIRST_READ = 4096
 CURE = "`hpcml verify DIR --set-aside` moves it away; `hpcml resume` computes its units again"
-RUN = np.dtype([("first", "<u4"), ("count", "<u4")])
+UNIT_RANGE = np.dtype([("first", "<u4"), ("count", "<u4")])
 
 
 def fingerprint_bytes(text: str) -> bytes:
@@ -46,10 +44,10 @@ def fingerprint_bytes(text: str) -> bytes:
 def runs_of(ids: NDArray[Any]) -> NDArray[Any]:
     """Sorted unit numbers as runs (first, count)."""
     if len(ids) == 0:
-        return np.empty(0, RUN)
+        return np.empty(0, UNIT_RANGE)
     breaks = np.flatnonzero(np.diff(ids) != 1) + 1
     starts = np.concatenate(([0], breaks))
-    runs = np.empty(len(starts), RUN)
+    runs = np.empty(len(starts), UNIT_RANGE)
     runs["first"] = ids[starts]
     runs["count"] = np.diff(np.concatenate((starts, [len(ids)])))
     return runs
@@ -94,7 +92,7 @@ class Header:
 
     @property
     def runs(self) -> NDArray[Any]:
-        return np.frombuffer(self.run_bytes, RUN)
+        return np.frombuffer(self.run_bytes, UNIT_RANGE)
 
     @property
     def ids(self) -> NDArray[np.int64]:
@@ -106,7 +104,7 @@ def user_block_size(n_runs: int, json_size: int, n_blocks: int) -> int:
 
     Files of several blocks get two pages at least, so that their columns can start at pages.
     """
-    needed = FIXED + n_runs * RUN.itemsize + json_size + 8 * n_blocks
+    needed = FIXED + n_runs * UNIT_RANGE.itemsize + json_size + 8 * n_blocks
     return max(512 if n_blocks < 8 else 8192, 1 << (needed - 1).bit_length())
 
 
@@ -150,7 +148,7 @@ def write_header(
         runs = runs_of(ids).tobytes()
         text = json.dumps(directory, separators=(",", ":")).encode()
         prefix = PREFIX.pack(
-            MAGIC, user_block, block_size, len(runs) // RUN.itemsize, count, len(text), size, len(ids),
+            MAGIC, user_block, block_size, len(runs) // UNIT_RANGE.itemsize, count, len(text), size, len(ids),
             fingerprint_bytes(fingerprint), fingerprint_bytes(campaign),
         )  # fmt: skip
         rest = text + blocks.tobytes()
@@ -188,7 +186,7 @@ def read_header(path: Path | str, *, full: bool = False) -> Header:
             PREFIX.unpack_from(raw)
         )
         first_sum, rest_sum = CHECKSUMS.unpack_from(raw, PREFIX.size)
-        runs_end = FIXED + n_runs * RUN.itemsize
+        runs_end = FIXED + n_runs * UNIT_RANGE.itemsize
         end = runs_end + n_json + 8 * n_blocks if full else runs_end
         actual = os.fstat(handle).st_size
         if end > user_block or user_block > actual:

@@ -1,8 +1,7 @@
 """A log becomes a part: read twice, a frame at a time, so that it need not fit in memory.
 
 The first reading finds which units are there and how many rows they have; the second puts each frame's
-rows where they belong. Both check every frame. What does not live here: when (recorder.py), the layout
-of a part (parts.py).
+rows where they belong. Both check every frame.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 SHORT = 4096  # mean bytes of a run of rows below which they are sorted in memory
 
 
-def outline(frames: Iterator[Frame]) -> list[Frame]:
+def read_headers(frames: Iterator[Frame]) -> list[Frame]:
     """The frames without their columns: what is in the log."""
     return [
         replace(frame, ids=frame.ids.copy(), rows={k: v.copy() for k, v in frame.rows.items()}, columns={})
@@ -37,7 +36,7 @@ def outline(frames: Iterator[Frame]) -> list[Frame]:
 
 def seal_frames(
     step: StepLayout,
-    heads: Sequence[Frame],
+    frame_headers: Sequence[Frame],
     read: Callable[[], Iterator[Frame]],
     keys: NDArray[np.bytes_],
     schema: Schema,
@@ -46,33 +45,42 @@ def seal_frames(
 ) -> None:
     """Write a log as one part under a fresh name: units ascending, of a unit that stands twice the first.
 
-    heads: the log's `outline`. read: gives its frames once more.
+    frame_headers: the log's `read_headers`. read: gives its frames once more.
     """
-    ids = np.concatenate([head.ids for head in heads])
+    ids = np.concatenate([head.ids for head in frame_headers])
     counts = {
-        table.name: np.concatenate([head.rows[table.name] for head in heads]) for table in schema.tables
+        table.name: np.concatenate([head.rows[table.name] for head in frame_headers])
+        for table in schema.tables
     }
     in_order = bool((ids[1:] > ids[:-1]).all())  # nearly every log: its rows follow each other in the part
     order = np.arange(len(ids)) if in_order else np.unique(ids, return_index=True)[1]
     targets = None if in_order else {name: _targets(rows, order) for name, rows in counts.items()}
-    times = {"first_written": heads[0].written, "last_written": heads[-1].written}
-    about = {**about, **times, "busy": sum(head.busy for head in heads)}
+    times = {"first_written": frame_headers[0].written, "last_written": frame_headers[-1].written}
+    about = {**about, **times, "busy": sum(head.busy for head in frame_headers)}
     ids = ids[order]
     path = step.part(
         int(ids[0]), int(ids[-1]), len(ids),
         shard=int(about["shard"]), rank=int(about["rank"]), token=secrets.token_hex(6),
     )  # fmt: skip
-    if targets and _many_short_runs(targets, counts, schema, len(heads)):
+    if targets and _many_short_runs(targets, counts, schema, len(frame_headers)):
         whole = gather(list(read()), schema)
         write_part(path, whole, keys=keys[ids], schema=schema, identity=identity, about=about)
         return
     rows = {name: found[order] for name, found in counts.items()}
 
-    def fill(handle: int, offsets: Mapping[str, int]) -> None:
-        _scatter(handle, offsets, heads, read(), targets, schema)
+    def write_deferred(handle: int, offsets: Mapping[str, int]) -> None:
+        _scatter(handle, offsets, frame_headers, read(), targets, schema)
 
-    whole = Frame(ids, rows, {}, heads[-1].written, about["busy"])
-    write_part(path, whole, keys=keys[ids], schema=schema, identity=identity, about=about, fill=fill)
+    whole = Frame(ids, rows, {}, frame_headers[-1].written, about["busy"])
+    write_part(
+        path,
+        whole,
+        keys=keys[ids],
+        schema=schema,
+        identity=identity,
+        about=about,
+        write_deferred=write_deferred,
+    )
 
 
 def _targets(counts: NDArray[np.uint32], order: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -112,7 +120,7 @@ def _many_short_runs(
 def _scatter(
     handle: int,
     offsets: Mapping[str, int],
-    heads: Sequence[Frame],
+    frame_headers: Sequence[Frame],
     frames: Iterator[Frame],
     targets: Mapping[str, NDArray[np.int64]] | None,
     schema: Schema,
@@ -123,7 +131,7 @@ def _scatter(
     """
     unit = 0
     row = {table.name: 0 for table in schema.tables}
-    for head in heads:
+    for head in frame_headers:
         frame = next(frames, None)
         if frame is None or not np.array_equal(head.ids, frame.ids):
             raise IntegrityError("a log changed while it was sealed", "type the command again")

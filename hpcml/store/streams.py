@@ -3,8 +3,8 @@
 Long runs of rows are read straight to their place in a small window, which stays in the processor's
 cache while it is checked, hashed and written. Short runs are read together in large windows.
 
-What lives here: which row ranges of which part make up the result (Runs), and reading them window
-by window, every block checked. What does not: what is done with the windows (merging.py).
+Which row ranges of which part make up the result (RowRanges), and reading them window by window, every
+block checked.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ OPEN_FILES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class RowRanges:
     """Row ranges in the order of the result: `count` rows from row `source` of part `owner`."""
 
     owner: NDArray[np.int64]
@@ -46,7 +46,7 @@ class Runs:
     rows: int
 
 
-def runs_in_order(owner: NDArray[Any], first: NDArray[Any], rows: NDArray[Any]) -> Runs:
+def runs_in_order(owner: NDArray[Any], first: NDArray[Any], rows: NDArray[Any]) -> RowRanges:
     """Coalesce units (in result order) that follow each other in the same part."""
     filled = rows > 0
     owner, first, rows = (
@@ -54,12 +54,12 @@ def runs_in_order(owner: NDArray[Any], first: NDArray[Any], rows: NDArray[Any]) 
     )  # fmt: skip
     if len(owner) == 0:
         empty = np.empty(0, np.int64)
-        return Runs(empty, empty, empty, empty, 0)
+        return RowRanges(empty, empty, empty, empty, 0)
     follows = (owner[1:] == owner[:-1]) & (first[1:] == first[:-1] + rows[:-1])
     starts = np.concatenate(([0], np.flatnonzero(~follows) + 1))
     count = np.add.reduceat(rows, starts)
     target = np.cumsum(count) - count
-    return Runs(owner[starts], first[starts], target, count, int(count.sum()))
+    return RowRanges(owner[starts], first[starts], target, count, int(count.sum()))
 
 
 class OpenReaders:
@@ -84,7 +84,7 @@ class OpenReaders:
 
 
 def windows(
-    readers: OpenReaders, runs: Runs, table: str, field: Field, *, multiple: int = 1
+    readers: OpenReaders, runs: RowRanges, table: str, field: Field, *, multiple: int = 1
 ) -> Iterator[memoryview]:
     """The bytes of one column in result order. A window is overwritten by the next but one (readahead.py).
 
@@ -105,7 +105,7 @@ def windows(
 
 
 def _straight(
-    readers: OpenReaders, runs: Runs, name: str, field: Field, multiple: int
+    readers: OpenReaders, runs: RowRanges, name: str, field: Field, multiple: int
 ) -> Iterator[memoryview]:
     """Windows of whole rows, each run read to its place."""
     width = field.width
@@ -153,7 +153,7 @@ def _place(reader: SealedReader, name: str, field: Field) -> Extent:
     return extent
 
 
-def _window_rows(runs: Runs, width: int) -> int:
+def _window_rows(runs: RowRanges, width: int) -> int:
     """Rows a window: larger when many parts interleave, so that each is read in long pieces."""
     probe = max(1, WINDOW // width)
     if not len(runs.owner):
@@ -166,7 +166,7 @@ def _window_rows(runs: Runs, width: int) -> int:
 def _fill(
     window: NDArray[np.uint8],
     readers: OpenReaders,
-    runs: Runs,
+    runs: RowRanges,
     begin: int,
     end: int,
     name: str,

@@ -7,8 +7,7 @@
     /conflicts/...                     units whose results contradicted, with --on-conflict first
     /provenance                        job file, versions, hosts, seed, fingerprint
 
-What lives here: StepTable, which is what workloads and notebooks get for a merged step.
-What does not: writing (merging.py).
+StepTable, which is what workloads and notebooks get for a merged step.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Writing table.h5: datasets laid out first, then bytes streamed to their places.
 
-Columns are contiguous unless compression is asked for, so that a reader maps them and the writer
-needs one pass: read, check, hash, write. What does not live here: which part gives which unit
-(merging.py), reading (table.py).
+Columns are contiguous unless compression is asked for, so that a reader maps them and the writer needs
+one pass: read, check, hash, write.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ import xxhash
 from hpcml.store import newfile, sealed
 from hpcml.store.atomic import replacing
 from hpcml.store.blocks import BlockHasher
-from hpcml.store.merging import ContentDigest, Sources, reduce_table
+from hpcml.store.merging import ContentDigest, PartIndex, reduce_table
 from hpcml.store.parts import Identity, first_and_rows
 from hpcml.store.readahead import read_ahead
 from hpcml.store.schema import Field, Schema, TableSchema
-from hpcml.store.streams import Runs, windows
+from hpcml.store.streams import RowRanges, windows
 from hpcml.store.writeback import WriteBack
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class TableContent:
 def write_table(
     path: Path,
     schema: Schema,
-    sources: Sources,
+    sources: PartIndex,
     content: TableContent,
     progress: Callable[[int], None],
 ) -> dict[str, str]:
@@ -69,12 +68,12 @@ def write_table(
 
 class _Writer:
     def __init__(
-        self, schema: Schema, sources: Sources, content: TableContent, progress: Callable[[int], None]
+        self, schema: Schema, sources: PartIndex, content: TableContent, progress: Callable[[int], None]
     ) -> None:
         self.schema, self.sources, self.content, self.progress = schema, sources, content, progress
         self.digests: dict[str, str] = {}
         self.directory: dict[str, Any] = {"about": {}, "extents": {}}
-        self.runs: dict[str, Runs] = {
+        self.runs: dict[str, RowRanges] = {
             table.name: sources.runs(table.name, content.order) for table in schema.tables
         }
 

@@ -1,9 +1,8 @@
 """The unit list of a step: which units there are, in which order, and what they carry.
 
-A unit's *number* is its place in the order of first listing and never changes; parts speak of
-numbers. Its *position* is its place in the result, and may move when a campaign is extended.
-What lives here: units.h5 (write, extend, read), shards as sets of numbers.
-What does not: which units are done (ledger.py).
+A unit's *number* is its place in the order of first listing and never changes; parts speak of numbers.
+Its *position* is its place in the result, and may move when a campaign is extended. Units.h5 (write,
+extend, read), shards as sets of numbers.
 """
 
 from __future__ import annotations

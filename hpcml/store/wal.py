@@ -4,8 +4,8 @@ A frame holds the results of a few units, column by column, so that sealing is c
 
     frame header | unit numbers u4 | rows of each table u4 | bytes of each column
 
-One `writev` a frame: after `kill -9` the log is a run of whole frames and perhaps a torn tail, which
-the checksum cuts off. What does not live here: when to write (commands/work.py), parts (parts.py).
+One `writev` a frame: after `kill -9` the log is a run of whole frames and perhaps a torn tail, which the
+checksum cuts off.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class LogWriter:
         self.schema = schema
         self.about = about
         self.size = 0
-        self.heads: list[Frame] = []  # the frames without their columns: what sealing wants to know first
+        self.frame_headers: list[
+            Frame
+        ] = []  # the frames without their columns: what sealing wants to know first
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             # it gets its name once it is locked: a scan that met it before would hold its lock, and
@@ -94,7 +96,7 @@ class LogWriter:
         with storage_errors(self.path):
             self._write([head, *pieces])
         names = (table.name for table in self.schema.tables)
-        self.heads.append(Frame(ids, dict(zip(names, rows, strict=True)), {}, written, busy))
+        self.frame_headers.append(Frame(ids, dict(zip(names, rows, strict=True)), {}, written, busy))
 
     def _write(self, pieces: list[Any]) -> None:
         """All pieces or none: a short write (full disk) is cut off again before the error leaves."""

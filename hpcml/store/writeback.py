@@ -1,7 +1,6 @@
 """The disk begins with what was written while more is written: the fsync at the end finds little to do.
 
-Asking for it waits for room in the disk's queue, so a thread of its own asks. What does not live here:
-writing (tablefile.py), the fsync that makes a file durable (atomic.py).
+Asking for it waits for room in the disk's queue, so a thread of its own asks.
 """
 
 from __future__ import annotations

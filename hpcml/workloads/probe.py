@@ -1,7 +1,6 @@
 """A workload that looks around: `hpcml site check` sends it through a site's scheduler.
 
-What lives here: one unit that says where it runs and what it can import. What does not: judging it
-(commands/site.py).
+One unit that says where it runs and what it can import.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Probe(Workload):
     name = "probe"
     version = 1
     Parameters: ClassVar[type] = Parameters
-    listing = frozenset({"units"})
+    unit_parameters = frozenset({"units"})
 
     def units(self, inputs: Mapping[str, Input]) -> Iterable[Unit]:
         return (Unit(f"look-{number}") for number in range(self.parameters.units))

@@ -16,16 +16,16 @@ if [ -n "${_CONDOR_SCRATCH_DIR:-}" ]; then
     mapfile -t lines <"$_CONDOR_SCRATCH_DIR/.hpcml-starts"
 fi
 restarts=$((starts + ${#lines[@]} - 1))
-{% if parcels %}
+{% if archives %}
 # no shared file system: {{ root | comment }}, which came along, looks like the campaign's folder
-mkdir -p {{ parcels | sh }} && ln -sfn ../{{ parcels | sh }} {{ root | sh }}/incoming
+mkdir -p {{ archives | sh }} && ln -sfn ../{{ archives | sh }} {{ root | sh }}/incoming
 {% endif %}
 {% endblock %}
 {% block finish %}
-{% if parcels %}
+{% if archives %}
 # the one file that goes back; there is no time for it twice
 trap '' USR1 TERM INT
-{{ python | sh_words }} -m hpcml parcel {{ root | sh }} --shard "$shard" || {
+{{ python | sh_words }} -m hpcml pack {{ root | sh }} --shard "$shard" || {
     printf 'hpcml: what was recorded could not be packed\n'
     if [ "$code" = 0 ]; then code=3; fi
 }
@@ -39,7 +39,7 @@ if [ "$verdict" = merge ]; then
     # and the merge, which looks at the parts, says what is missing.
     case $code in
     0|2|85) last=no ;;
-    {{ never_again[0] | number }}|{{ never_again[2] | number }}{% if parcels %}|{{ never_again[3] | number }}{% endif %}) last=yes ;;
+    {{ never_again[0] | number }}|{{ never_again[2] | number }}{% if archives %}|{{ never_again[3] | number }}{% endif %}) last=yes ;;
     *) if [ "$completions" -ge {{ max_retries | number }} ]; then last=yes; else last=no; fi ;;
     esac
     if [ "$last" = yes ]; then

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from hpcml.commands.render import render
-from hpcml.opening import OpenCampaign
+from hpcml.attempts.rendering import render
+from hpcml.directory.opened import OpenCampaign
 from hpcml.store.journal import read_journal
 from tests.benchmarks import running
 from tests.benchmarks.rows import Row, figure_row, ratio_row

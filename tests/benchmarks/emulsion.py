@@ -1,7 +1,6 @@
 """Selection and linking of emulsion showers against pandas, and against the size of a real brick.
 
-What lives here: what is compared, the bars. What does not: what is timed (emulsion_timed.py), processes
-(running.py).
+What is compared, the bars.
 """
 
 from __future__ import annotations

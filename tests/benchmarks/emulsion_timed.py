@@ -1,6 +1,6 @@
 """What the emulsion benchmark times: `python -m tests.benchmarks.emulsion_timed NAME` prints seconds as JSON.
 
-What lives here: the timed code and its pandas twins. What does not: ratios and bars (emulsion.py).
+The timed code and its pandas twins.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 
 from hpcml import seeds
-from hpcml.numerics import forest
-from hpcml.workloads.emulsion_showers import background, brick, linking, selection, synthetic
-from hpcml.workloads.emulsion_showers.linking import Links, Segments
-from hpcml.workloads.emulsion_showers.selection import Cuts, Injector
+from hpcml.learning import forest
+from hpcml.workloads.emulsion import background, brick, linking, selection, synthetic
+from hpcml.workloads.emulsion.linking import Links, Segments
+from hpcml.workloads.emulsion.selection import Cuts, Injector
 
 ROUNDS = 3
 FILMS, PITCH = 29, 1315.0
@@ -177,7 +177,7 @@ def published_size() -> dict[str, float]:
         "360 showers": times[1000.0],
         "doubling": selecting[2000.0] / selecting[1000.0],
         "1740": seconds(lambda: linking.link(large, links)),
-        "1740 plainly": seconds(lambda: linking.link_plainly(large, links)),
+        "1740 plainly": seconds(lambda: linking.link_numpy(large, links)),
     }
 
 

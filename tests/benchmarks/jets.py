@@ -1,7 +1,6 @@
 """Cluster scanning against scikit-learn on a materialised resample, and against plain NumPy.
 
-What lives here: what is compared, the bars. What does not: what is timed (jets_timed.py, in a process of its
-own with one thread), processes (running.py).
+What is compared, the bars.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the jet benchmark times: `python -m tests.benchmarks.jets_timed NAME` prints seconds as JSON.
 
-What lives here: the timed code and its plain twins. What does not: ratios and bars (jets.py).
+The timed code and its plain twins.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from hpcml import seeds
 from hpcml.workload import Unit
-from hpcml.workloads.jet_scanning import (
+from hpcml.workloads.jets import (
     components,
     counting,
     dijet,
@@ -29,9 +29,9 @@ from hpcml.workloads.jet_scanning import (
     statistics,
     synthetic,
 )
-from hpcml.workloads.jet_scanning.parameters import ScanParameters
-from hpcml.workloads.jet_scanning.reprocessing import reprocess
-from hpcml.workloads.jet_scanning.workload_scan import ClusterScan, ScanData
+from hpcml.workloads.jets.parameters import ScanParameters
+from hpcml.workloads.jets.reprocessing import reprocess
+from hpcml.workloads.jets.steps.scan import ClusterScan, ScanData
 
 ROUNDS = 3
 EVENTS = 30_000
@@ -176,7 +176,7 @@ def stored_runs() -> dict[str, float]:
     rng = np.random.default_rng(1)
     block = rng.poisson(shape, (500, 16, 50)).astype(np.uint32)
     signal = np.zeros_like(block)
-    how = evaluation.Judgement()
+    how = evaluation.EvaluationSettings()
 
     def plain() -> None:
         for _ in range(126):

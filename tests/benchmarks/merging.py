@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from hpcml.opening import OpenCampaign, OpenStep
+from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.store.blocks import SealedReader
 from hpcml.store.parts import write_part
 from hpcml.store.wal import Frame

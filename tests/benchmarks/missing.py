@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hpcml.opening import OpenCampaign
+from hpcml.directory.opened import OpenCampaign
 from hpcml.store.ledger import scan
 from hpcml.store.parts import Identity, write_part
 from hpcml.store.wal import Frame

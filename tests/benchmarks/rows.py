@@ -1,6 +1,6 @@
 """What a benchmark says: rows of one table, each with its bar and a verdict.
 
-What lives here: ratios, verdicts, layout. What does not: measuring (the subjects), processes (running.py).
+Ratios, verdicts, layout.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Starting what is measured: fresh processes, timed from outside, with their peak memory.
 
-What lives here: commands of hpcml, campaigns to measure on, scratch folders.
-What does not: what is measured and against what (the subjects).
+Commands of hpcml, campaigns to measure on, scratch folders.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpcml.allocation import pinned_environment
+from hpcml.worker.allocation import pinned_environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORKLOADS = Path(__file__).resolve().parent / "workloads.py"

@@ -1,4 +1,4 @@
-"""How long the benchmarks go on. What does not live here: what is measured."""
+"""How long the benchmarks go on."""
 
 from __future__ import annotations
 

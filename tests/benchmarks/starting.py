@@ -12,7 +12,7 @@ STARTS = 10
 HEAVY = ("pydantic", "yaml", "jinja2", "rich", "mpi4py", "pandas", "scipy", "sklearn", "matplotlib", "dask")
 PROBE = """
 import sys
-from hpcml import cli
+from hpcml.cli import main as cli
 code = cli._run({words!r})
 print("code", code)
 print("found", *sorted({{name.partition(".")[0] for name in sys.modules}} & set({heavy!r})))

@@ -16,7 +16,7 @@ from time import perf_counter_ns
 
 import numpy as np
 
-from hpcml.opening import OpenCampaign
+from hpcml.directory.opened import OpenCampaign
 from hpcml.store.journal import read_journal
 from tests.benchmarks import running
 from tests.benchmarks.rows import Row, figure_row, ratio_row

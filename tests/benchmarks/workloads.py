@@ -1,7 +1,4 @@
-"""Workloads that compute nothing worth mentioning: what is left is the engine.
-
-What does not live here: how they are run (units.py, merging.py).
-"""
+"""Workloads that compute nothing worth mentioning: what is left is the engine."""
 
 from __future__ import annotations
 

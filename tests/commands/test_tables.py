@@ -1,7 +1,6 @@
-"""Merged tables: kinds, row counts, compression, kept parts, files beside rows, memory.
+"""MergeResult tables: kinds, row counts, compression, kept parts, files beside rows, memory.
 
-What lives here: what merge, verify and StepTable say of results that are whole. What does not: damage
-(../damage/), digests over ways of working (../test_laws.py).
+What merge, verify and StepTable say of results that are whole.
 """
 
 from __future__ import annotations
@@ -221,7 +220,7 @@ def test_merging_600_MB_of_interleaved_parts_takes_bounded_memory(tmp_path: Path
         write_part(path, frame, keys=units.keys[ids], schema=units.schema, identity=step.identity(), about={})
     # its own word at its end: what wait4 tells counts the process that started it, too
     script = (
-        "import sys; from hpcml.cli import _run; code = _run(sys.argv[1:]);"
+        "import sys; from hpcml.cli.main import _run; code = _run(sys.argv[1:]);"
         "print(open('/proc/self/status').read()); sys.exit(code)"
     )
     process = toy.start([sys.executable, "-c", script, "merge", opened.root])

@@ -9,7 +9,7 @@ import pytest
 import toy
 from damaging import three_parts
 
-from hpcml.opening import OpenCampaign
+from hpcml.directory.opened import OpenCampaign
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,4 @@
-"""Making parts and damaging them, and the documented cure.
-
-What does not live here: fixtures (conftest.py), tests.
-"""
+"""Making parts and damaging them, and the documented cure."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from pathlib import Path
 import pytest
 import toy
 
-from hpcml.opening import OpenCampaign
+from hpcml.directory.opened import OpenCampaign
 
 Capture = pytest.CaptureFixture[str]
 

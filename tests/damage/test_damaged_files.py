@@ -1,7 +1,4 @@
-"""A flipped byte, a torn tail, a short file: one clear line, the right exit code, nothing lost, a cure.
-
-What does not live here: every byte of a file (../store/test_sealed.py), kills (../test_kills.py).
-"""
+"""A flipped byte, a torn tail, a short file: one clear line, the right exit code, nothing lost, a cure."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ import pytest
 import toy
 from damaging import Capture, cured, flip
 
-from hpcml.opening import OpenCampaign
+from hpcml.directory.opened import OpenCampaign
 from hpcml.store import sealed, wal
 
 

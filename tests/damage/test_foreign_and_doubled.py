@@ -10,7 +10,7 @@ import pytest
 import toy
 from damaging import SHARDS, Capture, cured
 
-from hpcml.opening import OpenCampaign
+from hpcml.directory.opened import OpenCampaign
 from hpcml.store import sealed
 
 

@@ -93,7 +93,7 @@ CASES: dict[str, Case] = {
     "htcondor-container": Case(
         _campaign(_site("htcondor"), steps=(_FAR,), container="/images/toys 1.sif"), {"scan": [4]}, attempt=3
     ),
-    # files and an earlier step travel: the array takes a box, the merge runs on the access point
+    # files and an earlier step travel: the array takes a sandbox, the merge runs on the access point
     "htcondor-transfer": Case(
         _campaign(
             _site("htcondor", options={"shared_filesystem": False, "disk": "4 GB"}),

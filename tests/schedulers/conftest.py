@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .field import CONDOR_STATE, SLURM_STATE, Field
+from .cluster_campaign import CONDOR_STATE, SLURM_STATE, ClusterCampaign
 
 FAKES = Path(__file__).resolve().parent.parent / "fakes"
 
@@ -87,25 +87,29 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def slurm(real_slurm: None, folder: Path) -> Iterator[Field]:
-    found = Field(folder, "slurm", {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ})
+def slurm(real_slurm: None, folder: Path) -> Iterator[ClusterCampaign]:
+    found = ClusterCampaign(
+        folder, "slurm", {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ}
+    )
     yield found
     if found.root.is_dir():
         found.hpcml("cancel", found.root)
 
 
 @pytest.fixture
-def htcondor(real_htcondor: None, folder: Path) -> Iterator[Field]:
+def htcondor(real_htcondor: None, folder: Path) -> Iterator[ClusterCampaign]:
     names = ("CONDOR_CONFIG", "PATH")
-    found = Field(folder, "htcondor", {name: os.environ[name] for name in names if name in os.environ})
+    found = ClusterCampaign(
+        folder, "htcondor", {name: os.environ[name] for name in names if name in os.environ}
+    )
     yield found
     if found.root.is_dir():
         found.hpcml("cancel", found.root)
 
 
 @pytest.fixture(params=["slurm", "htcondor"])
-def either(request: pytest.FixtureRequest) -> Field:
-    found: Field = request.getfixturevalue(request.param)
+def either(request: pytest.FixtureRequest) -> ClusterCampaign:
+    found: ClusterCampaign = request.getfixturevalue(request.param)
     return found
 
 

@@ -1,6 +1,6 @@
 """kill -9 to the ranks of a step at a moment that matters.
 
-What lives here: finding that moment on a real scheduler. What does not: tests.
+Finding that moment on a real scheduler.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 import toy
 
-from hpcml.opening import OpenCampaign
+from hpcml.directory.opened import OpenCampaign
 
-from .field import Field
+from .cluster_campaign import ClusterCampaign
 
 
 @contextlib.contextmanager
@@ -33,7 +33,7 @@ def frozen(pids: list[int]) -> Iterator[list[int]]:
                 os.kill(pid, signal.SIGCONT)
 
 
-def killed_at_work(field: Field, step: str, *, amid_units: bool = True) -> bool:
+def killed_at_work(field: ClusterCampaign, step: str, *, amid_units: bool = True) -> bool:
     """kill -9 to all ranks of the step at a moment when units are to do, and one of them has recorded some.
 
     amid_units=False: as soon as its ranks are there, for steps of one unit or of units that take no time.

@@ -1,7 +1,6 @@
 """Whole campaigns of the engine on a real SLURM and a real HTCondor, disturbed in every way they know.
 
-What lives here: submit, status, resume against the queue, and the digest of `hpcml run` as the measure.
-What does not: the rendered files by themselves (test_real_schedulers.py), the engine (tests/test_*.py).
+Submit, status, resume against the queue, and the digest of `hpcml run` as the measure.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from .field import CONDOR_STATE, SLURM_STATE, UNITS, Field
+from .cluster_campaign import CONDOR_STATE, SLURM_STATE, UNITS, ClusterCampaign
 
 pytestmark = pytest.mark.slow
 Wait = Callable[[Callable[[], bool], float], None]
 
 
-def test_two_chained_steps_end_in_the_digest_of_a_run_here(either: Field, wait_until: Wait) -> None:
+def test_two_chained_steps_end_in_the_digest_of_a_run_here(either: ClusterCampaign, wait_until: Wait) -> None:
     either.resources = {"shards": 8}
     either.plan()
     either.ok("submit", either.root)
@@ -39,7 +38,7 @@ def test_two_chained_steps_end_in_the_digest_of_a_run_here(either: Field, wait_u
     assert "ends with exit code 0" in logs
 
 
-def test_cancel_then_resume_computes_only_what_is_missing(either: Field, wait_until: Wait) -> None:
+def test_cancel_then_resume_computes_only_what_is_missing(either: ClusterCampaign, wait_until: Wait) -> None:
     either.plan(TOY_SLEEP="0.3")
     either.ok("submit", either.root)
     wait_until(either.running, 60)
@@ -52,7 +51,7 @@ def test_cancel_then_resume_computes_only_what_is_missing(either: Field, wait_un
     assert either.computed_twice() == 0
 
 
-def test_slurm_requeue_and_scancel_of_single_tasks(slurm: Field, wait_until: Wait) -> None:
+def test_slurm_requeue_and_scancel_of_single_tasks(slurm: ClusterCampaign, wait_until: Wait) -> None:
     slurm.plan(TOY_SLEEP="1.5")
     slurm.ok("submit", slurm.root)
     wait_until(lambda: slurm.shards().count("running") >= 2, 60)
@@ -72,7 +71,7 @@ def test_slurm_requeue_and_scancel_of_single_tasks(slurm: Field, wait_until: Wai
     assert slurm.digests() == slurm.reference()
 
 
-def test_slurm_wall_time_too_short_requeues_until_done(slurm: Field, wait_until: Wait) -> None:
+def test_slurm_wall_time_too_short_requeues_until_done(slurm: ClusterCampaign, wait_until: Wait) -> None:
     slurm.resources = {"shards": 1, "walltime": "1m", "ranks": 2}
     slurm.options = {"signal_margin": "45s"}
     slurm.plan(TOY_SLEEP="0.4")
@@ -83,7 +82,7 @@ def test_slurm_wall_time_too_short_requeues_until_done(slurm: Field, wait_until:
     assert "asks to be requeued" in slurm.ok("logs", slurm.root, "--step", "first", "--lines", "200")
 
 
-def test_slurm_kill_of_a_slurmd_is_survived(slurm: Field, wait_until: Wait) -> None:
+def test_slurm_kill_of_a_slurmd_is_survived(slurm: ClusterCampaign, wait_until: Wait) -> None:
     pid_file = SLURM_STATE / "run" / "slurmd.n2.pid"
     if not pid_file.is_file():
         pytest.skip("NOT TESTED: this SLURM was not started by tests/clusters/slurm-up")
@@ -96,7 +95,9 @@ def test_slurm_kill_of_a_slurmd_is_survived(slurm: Field, wait_until: Wait) -> N
         done = slurm.truthful()["steps"][0]["done"]
         time.sleep(3)
         found = slurm.truthful()
-        assert found["steps"][0]["done"] > done and "running" in slurm.shards() and not found["silent"]
+        assert (
+            found["steps"][0]["done"] > done and "running" in slurm.shards() and not found["scheduler_error"]
+        )
     finally:
         up = Path(__file__).resolve().parent.parent / "clusters" / "slurm-up"
         subprocess.run([up], check=True, capture_output=True, timeout=120)
@@ -109,7 +110,7 @@ def test_slurm_kill_of_a_slurmd_is_survived(slurm: Field, wait_until: Wait) -> N
     assert slurm.digests() == slurm.reference()
 
 
-def test_htcondor_vacate_hold_and_release(htcondor: Field, wait_until: Wait) -> None:
+def test_htcondor_vacate_hold_and_release(htcondor: ClusterCampaign, wait_until: Wait) -> None:
     htcondor.plan(TOY_SLEEP="1.5")
     htcondor.ok("submit", htcondor.root)
     wait_until(lambda: htcondor.shards().count("running") >= 2, 60)
@@ -128,7 +129,7 @@ def test_htcondor_vacate_hold_and_release(htcondor: Field, wait_until: Wait) -> 
     assert htcondor.digests() == htcondor.reference()
 
 
-def test_htcondor_kill_of_a_startd_is_survived(htcondor: Field, wait_until: Wait) -> None:
+def test_htcondor_kill_of_a_startd_is_survived(htcondor: ClusterCampaign, wait_until: Wait) -> None:
     # by its pool's folder: other pools of this machine have a n1 too
     pattern = f"condor_startd.*-local-name n1 .*{CONDOR_STATE}/"
     found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True)
@@ -149,7 +150,7 @@ def test_htcondor_kill_of_a_startd_is_survived(htcondor: Field, wait_until: Wait
     assert htcondor.digests() == htcondor.reference()
 
 
-def test_a_failing_unit_is_named_and_cured_by_retry(either: Field, wait_until: Wait) -> None:
+def test_a_failing_unit_is_named_and_cured_by_retry(either: ClusterCampaign, wait_until: Wait) -> None:
     either.plan(TOY_FAIL="u00003")
     either.ok("submit", either.root)
     wait_until(lambda: either.quiet() and either.status()["steps"][0]["failed"] == 1, 120)
@@ -161,11 +162,11 @@ def test_a_failing_unit_is_named_and_cured_by_retry(either: Field, wait_until: W
     assert either.digests() == either.reference()
 
 
-def test_a_scheduler_that_is_down_costs_nothing(slurm: Field) -> None:
+def test_a_scheduler_that_is_down_costs_nothing(slurm: ClusterCampaign) -> None:
     slurm.plan()
     slurm.environment["PATH"] = "/nonexistent"
     ended = slurm.hpcml("submit", slurm.root)
     assert ended.code == 4 and "sbatch" in ended.error()
     found = slurm.status()
-    assert "squeue" in found["silent"] and found["steps"][0]["missing"] == UNITS
+    assert "squeue" in found["scheduler_error"] and found["steps"][0]["missing"] == UNITS
     assert "does not answer" in slurm.ok("explain", slurm.root)

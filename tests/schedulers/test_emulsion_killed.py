@@ -1,7 +1,7 @@
 """The emulsion job files on a real SLURM and a real HTCondor, their ranks killed in each step.
 
-What lives here: `kill -9` of ranks, and the digests of `hpcml run`: of a simulation, and of data that use
-its forest and its line. What does not: kills at every moment (tests/test_kills.py).
+`kill -9` of ranks, and the digests of `hpcml run`: of a simulation, and of data that use its forest and
+its line.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import toy
 
-from .field import Field
+from .cluster_campaign import ClusterCampaign
 from .killing import killed_at_work
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("numba", reason="the emulsion job files need hpcml[emulsion]")
-JOBS = toy.ROOT / "jobs" / "emulsion_showers"
+JOBS = toy.ROOT / "jobs" / "emulsion"
 RESOURCES = ("resources.shards=2", "resources.ranks=2", "resources.memory=400MB", "resources.walltime=10m")
 # whether units of the step last long enough to be met between two of them
 SIMULATION = {"tracks": True, "bricks": False, "showers": False, "train": True, "folds": False,
@@ -36,7 +36,7 @@ SMALL = (
 DATA = {"tracks": True, "bricks": False, "showers": False, "apply": False, "energy": False, "compare": False}
 
 
-def killed_in_each(field: Field, steps: dict[str, bool], wait_until: Callable[..., None]) -> None:
+def killed_in_each(field: ClusterCampaign, steps: dict[str, bool], wait_until: Callable[..., None]) -> None:
     field.ok("submit", field.root)
     for step, amid_units in steps.items():
         wait_until(lambda: killed_at_work(field, step, amid_units=amid_units), 300, 0.02)  # noqa: B023
@@ -48,7 +48,7 @@ def killed_in_each(field: Field, steps: dict[str, bool], wait_until: Callable[..
 
 
 def test_a_simulation_killed_in_each_step_ends_in_the_digest_of_a_run_here(
-    either: Field, wait_until: Callable[..., None]
+    either: ClusterCampaign, wait_until: Callable[..., None]
 ) -> None:
     either.options = {"merge": {"memory": "500MB"}}
     either.plan_job(JOBS / "simulation.yaml", *RESOURCES, *SMALL)
@@ -63,23 +63,23 @@ def test_a_simulation_killed_in_each_step_ends_in_the_digest_of_a_run_here(
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small simulation with its forest and line, run here, where the job file for data looks for it."""
     folder = tmp_path_factory.mktemp("simulated")
-    shutil.copytree(JOBS, folder / "jobs" / "emulsion_showers")
+    shutil.copytree(JOBS, folder / "jobs" / "emulsion")
     small = ("steps.tracks.parameters.showers=40", "steps.train.parameters.trees=30",
              "steps.folds.parameters.folds=2", "steps.folds.parameters.trees=5",
              "steps.energy.parameters.fit_sizes=[0, 300]")  # fmt: skip
     options = [word for one in small for word in ("--set", one)]
     root = folder / "campaigns" / "emulsion-simulation"
-    job = folder / "jobs" / "emulsion_showers" / "simulation.yaml"
+    job = folder / "jobs" / "emulsion" / "simulation.yaml"
     ended = toy.hpcml("run", job, *options, "--dir", root, "--ranks", "1", "--shards", "1")
     assert ended.code == 0, ended.stderr
     return folder
 
 
 def test_data_killed_in_each_step_end_in_the_digest_of_a_run_here(
-    either: Field, simulated: Path, wait_until: Callable[..., None]
+    either: ClusterCampaign, simulated: Path, wait_until: Callable[..., None]
 ) -> None:
     either.options = {"merge": {"memory": "500MB"}}
-    job = simulated / "jobs" / "emulsion_showers" / "data.yaml"
+    job = simulated / "jobs" / "emulsion" / "data.yaml"
     small = ("steps.tracks.parameters.showers=400", "steps.tracks.parameters.block_size=4",
              "steps.tracks.parameters.density=20")  # fmt: skip
     either.plan_job(job, *RESOURCES, *small)

@@ -6,7 +6,7 @@ import pytest
 
 from hpcml.campaign import Resources
 from hpcml.schedulers.base import JobRecord
-from hpcml.schedulers.explain import explain
+from hpcml.schedulers.diagnosis import explain
 from hpcml.schedulers.failures import Failure, next_try
 from hpcml.states import JobState
 

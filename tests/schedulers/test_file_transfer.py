@@ -1,7 +1,7 @@
 """Campaigns on a real HTCondor whose jobs see nothing of the campaign directory.
 
-What lives here: file transfer from end to end, evictions, removals, wall times, each measured by the
-digest of `hpcml run`. What does not: boxes and parcels by themselves (tests/test_parcels.py), golden files.
+File transfer from end to end, evictions, removals, wall times, each measured by the digest of `hpcml
+run`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Any
 import pytest
 import toy
 
-from hpcml.opening import OpenCampaign
+from hpcml.directory.opened import OpenCampaign
 
-from .field import Field
+from .cluster_campaign import ClusterCampaign
 
 pytestmark = pytest.mark.slow
-WORKLOAD = Path(__file__).resolve().parent.parent / "far_workload.py"
+WORKLOAD = Path(__file__).resolve().parent.parent / "isolated_workload.py"
 Wait = Callable[[Callable[[], bool], float], None]
 
 
-class Far(Field):
+class Far(ClusterCampaign):
     """A campaign on a site without a shared file system."""
 
     def plan(self, **variables: object) -> None:
@@ -151,7 +151,7 @@ def test_a_killed_rank_sends_its_log(far: Far, wait_until: Wait) -> None:
     assert far.outputs("first").count("ends with exit code") >= 2
     missing = far.status()["steps"][0]["missing"]
     assert 0 < missing <= 45  # of the 80 units of the shard, those up to the killer are there
-    assert far.status()["steps"][0]["doubled"] > 0  # the second try began from the box
+    assert far.status()["steps"][0]["doubled"] > 0  # the second try began from the sandbox
     far.plan(TOY_SLEEP="0.1")
     before = far.ended()
     far.ok("resume", far.root)

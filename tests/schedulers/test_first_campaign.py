@@ -1,7 +1,6 @@
 """The pages "your first campaign on ..." are followed, line by line, on the real schedulers.
 
-What lives here: reading the console blocks of a page and doing what they say. What does not: campaigns
-that are disturbed (test_campaigns.py).
+Reading the console blocks of a page and doing what they say.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from hpcml.commands.render import lay_out, read_submissions, render, rendered
+from hpcml.attempts.rendering import build_spec, read_submissions, render, render_texts
 from hpcml.errors import UsageError
 from hpcml.schedulers.base import scheduler
 from hpcml.schedulers.shell import run
@@ -53,10 +53,10 @@ def _lay_out(case: Case, root: Path) -> tuple[Path, list[Path]]:
 def test_files_are_as_they_were(name: str) -> None:
     case = CASES[name]
     out = ROOT / "submit" / f"attempt-{case.attempt:04d}"
-    batch = lay_out(
+    spec = build_spec(
         ROOT, case.campaign, attempt=case.attempt, shards=case.shards, out=out, exclude=case.exclude
     )
-    now = {file.path: text for file, text in rendered(batch)}
+    now = {file.path: text for file, text in render_texts(spec)}
     folder = GOLDEN / name
     if os.environ.get("HPCML_GOLDEN") == "write":
         shutil.rmtree(folder, ignore_errors=True)
@@ -87,12 +87,12 @@ def test_a_site_can_take_every_line_away(name: str, tmp_path: Path) -> None:
         # what a site asks for its merges comes on top, and is the site's own to leave out
         options = {name: value for name, value in site.options.items() if name != "merge"}
         changed = replace(site, options=options, directives={**site.directives, key: None})
-        batch = lay_out(
+        spec = build_spec(
             ROOT, replace(case.campaign, site=changed), attempt=case.attempt, shards=case.shards,
             out=ROOT / "submit", exclude=case.exclude,
         )  # fmt: skip
         try:
-            now = [text for file, text in rendered(batch) if file.path.endswith(ending[1:])]
+            now = [text for file, text in render_texts(spec) if file.path.endswith(ending[1:])]
         except UsageError as error:
             assert key in error.message
             refused.add(key)

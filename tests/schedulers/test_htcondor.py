@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from hpcml.errors import SchedulerError
-from hpcml.schedulers import eventlog
-from hpcml.schedulers.asking import event_records, job_records
 from hpcml.schedulers.base import JobRecord, JobRef, Reply, Submission
-from hpcml.schedulers.htcondor import HTCondor
+from hpcml.schedulers.htcondor import event_log
+from hpcml.schedulers.htcondor.scheduler import HTCondor
+from hpcml.schedulers.queries import event_records, job_records
 from hpcml.states import JobState
 
 from .conftest import Fakes
@@ -21,7 +21,7 @@ DATA = Path(__file__).resolve().parent / "data"
 
 
 def _log(name: str) -> dict[JobRef, JobRecord]:
-    return eventlog.records(eventlog.events_from_text((DATA / f"{name}.log").read_text()))
+    return event_log.records(event_log.events_from_text((DATA / f"{name}.log").read_text()))
 
 
 def test_submit_commands_and_their_replies() -> None:
@@ -86,13 +86,13 @@ def test_log_at_every_moment() -> None:
     text = (DATA / "held.log").read_text()
     seen: list[JobState | None] = []
     for end in range(len(text)):
-        found = eventlog.records(eventlog.events_from_text(text[:end]))
+        found = event_log.records(event_log.events_from_text(text[:end]))
         state = found[JobRef("35", 0)].state if JobRef("35", 0) in found else None
         if not seen or seen[-1] != state:
             seen.append(state)
     pending, running, held = JobState.PENDING, JobState.RUNNING, JobState.HELD
     assert seen == [None, pending, running, pending, held, pending, running]
-    last = eventlog.records(eventlog.events_from_text(text))
+    last = event_log.records(event_log.events_from_text(text))
     assert last[JobRef("35", 1)] == JobRecord(
         JobState.FAILED,
         signal=9,
@@ -104,7 +104,7 @@ def test_log_at_every_moment() -> None:
 
 def test_a_held_job_says_why() -> None:
     text = (DATA / "held.log").read_text()
-    record = eventlog.records(eventlog.events_from_text(text.split("013 (")[0]))[JobRef("35", 0)]
+    record = event_log.records(event_log.events_from_text(text.split("013 (")[0]))[JobRef("35", 0)]
     assert (record.reason, record.hold_code) == ("via condor_hold (by user hpcml)", 1)
 
 
@@ -139,7 +139,7 @@ def test_the_newest_cluster_counts(tmp_path: Path) -> None:
 
 def test_log_of_a_job_that_was_held_for_memory_twice_and_then_removed() -> None:
     text = (DATA / "memory.log").read_text()
-    record = eventlog.records(eventlog.events_from_text(text.partition("009 (")[0]))[JobRef("1", 0)]
+    record = event_log.records(event_log.events_from_text(text.partition("009 (")[0]))[JobRef("1", 0)]
     reason = "Error from slot1_1@n1.hpcml.local: memory usage exceeded request_memory"
     assert (record.state, record.hold_code, record.reason) == (JobState.HELD, 21, reason)
     assert (record.memory_given, record.memory_peak) == (150 * 2**20, 314 * 2**20)
@@ -154,14 +154,14 @@ def test_a_node_that_holds_a_job_before_its_start_is_known() -> None:
         "\tError from slot1_2@n2@host.example: Failed to open '/a/35.0.log' as standard output: (errno 20)\n"
         "\tCode 7 Subcode 20\n...\n"
     )
-    record = eventlog.records(eventlog.events_from_text(text))[JobRef("35", 0)]
+    record = event_log.records(event_log.events_from_text(text))[JobRef("35", 0)]
     assert (record.state, record.node, record.hold_code) == (JobState.HELD, "host.example", 7)
 
 
 @pytest.mark.parametrize("name", ["retry", "vacate", "late", "held", "memory"])
 def test_the_bindings_read_the_same(name: str) -> None:
     pytest.importorskip("htcondor2", reason="NOT TESTED: the package htcondor is not installed")
-    assert eventlog.read_event_log(DATA / f"{name}.log") == _log(name)
+    assert event_log.read_event_log(DATA / f"{name}.log") == _log(name)
 
 
 def test_cancel_logs_and_lookup() -> None:

@@ -1,7 +1,6 @@
 """The jet job file on a real SLURM and a real HTCondor, on real events, its ranks killed in each step.
 
-What lives here: `kill -9` of ranks in the middle of their units, and the digest of `hpcml run`. What does
-not: other disturbances of jobs (test_campaigns.py), kills at every moment (tests/test_kills.py).
+`kill -9` of ranks in the middle of their units, and the digest of `hpcml run`.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 import toy
 
-from .field import Field
+from .cluster_campaign import ClusterCampaign
 from .killing import killed_at_work
 
 pytestmark = pytest.mark.slow
@@ -32,7 +31,7 @@ def real_events(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_jet_job_file_killed_in_each_step_ends_in_the_digest_of_a_run_here(
-    either: Field, real_events: None, wait_until: Callable[..., None]
+    either: ClusterCampaign, real_events: None, wait_until: Callable[..., None]
 ) -> None:
     either.options = {"merge": {"memory": "500MB"}}
     # small units, so that ranks are met between two of them; memory, so that all shards run at a time

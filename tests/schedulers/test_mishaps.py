@@ -1,8 +1,7 @@
 """What goes wrong on clusters, really: memory, a bad node, no place for output, a bug, no scheduler.
 
-What lives here: campaigns on a real SLURM and a real HTCondor whose failures have a class, a plain sentence
-and an exit code, and end in the digest of `hpcml run`. What does not: disturbances that are nobody's fault
-(test_campaigns.py), reading words of schedulers (test_explain.py, test_printed.py, test_endings.py).
+Campaigns on a real SLURM and a real HTCondor whose failures have a class, a plain sentence and an exit
+code, and end in the digest of `hpcml run`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import toy
 
 from hpcml.store.journal import read_journal
 
-from .field import CONDOR_STATE, SLURM_STATE, UNITS, Field
+from .cluster_campaign import CONDOR_STATE, SLURM_STATE, UNITS, ClusterCampaign
 
 pytestmark = pytest.mark.slow
 CLUSTERS = Path(__file__).resolve().parent.parent / "clusters"
@@ -30,7 +29,7 @@ Wait = Callable[[Callable[[], bool], float], None]
 # ---------------------------------------------------------------- memory
 
 
-def _needs_limits(field: Field) -> None:
+def _needs_limits(field: ClusterCampaign) -> None:
     if field.scheduler == "slurm":
         limited = "OverMemoryKill" in field.call("scontrol", "show", "config")
     else:
@@ -39,7 +38,7 @@ def _needs_limits(field: Field) -> None:
         pytest.skip("NOT TESTED: this cluster lets jobs use more memory than they asked for")
 
 
-def test_a_job_killed_for_memory_comes_back_with_more(either: Field, wait_until: Wait) -> None:
+def test_a_job_killed_for_memory_comes_back_with_more(either: ClusterCampaign, wait_until: Wait) -> None:
     _needs_limits(either)
     either.chained = False
     either.options = {"memory_ceiling": "900MB"}
@@ -57,7 +56,9 @@ def test_a_job_killed_for_memory_comes_back_with_more(either: Field, wait_until:
         assert "Code 21 Subcode 102" in events and "Job was released" in events
 
 
-def test_at_the_memory_ceiling_it_stops_and_says_what_to_change(either: Field, wait_until: Wait) -> None:
+def test_at_the_memory_ceiling_it_stops_and_says_what_to_change(
+    either: ClusterCampaign, wait_until: Wait
+) -> None:
     _needs_limits(either)
     either.chained = False
     either.options = {"memory_ceiling": "350MB"}
@@ -110,7 +111,7 @@ def _without_python(pid_file: Path) -> Iterator[None]:
         subprocess.run([*there, "umount", "-l", hidden], check=True, timeout=30)
 
 
-def test_slurm_a_node_without_python_is_named_and_avoided(slurm: Field, wait_until: Wait) -> None:
+def test_slurm_a_node_without_python_is_named_and_avoided(slurm: ClusterCampaign, wait_until: Wait) -> None:
     slurm.chained = False
     slurm.plan(TOY_SLEEP="0.25")
     with _without_python(SLURM_STATE / "run" / "slurmd.n2.pid"):
@@ -129,7 +130,9 @@ def test_slurm_a_node_without_python_is_named_and_avoided(slurm: Field, wait_unt
     assert slurm.computed_twice() == 0
 
 
-def test_htcondor_a_node_without_python_is_named_and_avoided(htcondor: Field, wait_until: Wait) -> None:
+def test_htcondor_a_node_without_python_is_named_and_avoided(
+    htcondor: ClusterCampaign, wait_until: Wait
+) -> None:
     htcondor.chained = False
     htcondor.plan(TOY_SLEEP="0.1")
     with _without_python(CONDOR_STATE / "run" / "startd.n2.pid"):
@@ -145,7 +148,7 @@ def test_htcondor_a_node_without_python_is_named_and_avoided(htcondor: Field, wa
     assert htcondor.computed_twice() == 0
 
 
-def test_htcondor_retry_elsewhere_needs_nobody(htcondor: Field, wait_until: Wait) -> None:
+def test_htcondor_retry_elsewhere_needs_nobody(htcondor: ClusterCampaign, wait_until: Wait) -> None:
     htcondor.chained = False
     htcondor.options = {"retry_elsewhere": True}
     htcondor.plan(TOY_SLEEP="0.1")
@@ -159,7 +162,7 @@ def test_htcondor_retry_elsewhere_needs_nobody(htcondor: Field, wait_until: Wait
 # ---------------------------------------------------------------- no place for what jobs print
 
 
-def test_slurm_output_that_cannot_be_opened_is_told(slurm: Field, wait_until: Wait) -> None:
+def test_slurm_output_that_cannot_be_opened_is_told(slurm: ClusterCampaign, wait_until: Wait) -> None:
     slurm.chained = False
     slurm.site = {"directives": {"hold": True}}
     slurm.plan()
@@ -180,7 +183,7 @@ def test_slurm_output_that_cannot_be_opened_is_told(slurm: Field, wait_until: Wa
     assert slurm.digests() == slurm.reference()
 
 
-def test_htcondor_output_that_cannot_be_opened_is_told(htcondor: Field, wait_until: Wait) -> None:
+def test_htcondor_output_that_cannot_be_opened_is_told(htcondor: ClusterCampaign, wait_until: Wait) -> None:
     htcondor.chained = False
     htcondor.site = {"directives": {"requirements": "time() > QDate + 4"}}
     htcondor.plan()
@@ -202,7 +205,9 @@ def test_htcondor_output_that_cannot_be_opened_is_told(htcondor: Field, wait_unt
 # ---------------------------------------------------------------- a bug of the workload
 
 
-def test_a_bug_in_every_unit_is_told_once_and_not_tried_again(either: Field, wait_until: Wait) -> None:
+def test_a_bug_in_every_unit_is_told_once_and_not_tried_again(
+    either: ClusterCampaign, wait_until: Wait
+) -> None:
     either.chained = False
     either.plan(TOY_FAIL="all")
     either.ok("submit", either.root)
@@ -216,7 +221,7 @@ def test_a_bug_in_every_unit_is_told_once_and_not_tried_again(either: Field, wai
     assert len(toy.said(either.log, "begin")) <= 2 * UNITS
 
 
-def test_a_bug_in_open_is_told_and_not_tried_again(either: Field, wait_until: Wait) -> None:
+def test_a_bug_in_open_is_told_and_not_tried_again(either: ClusterCampaign, wait_until: Wait) -> None:
     either.chained = False
     either.plan(TOY_OPEN_FAILS="0")
     either.ok("submit", either.root)
@@ -236,7 +241,9 @@ def test_a_bug_in_open_is_told_and_not_tried_again(either: Field, wait_until: Wa
 # ---------------------------------------------------------------- no scheduler
 
 
-def test_slurm_without_its_controller_refuses_and_loses_nothing(slurm: Field, wait_until: Wait) -> None:
+def test_slurm_without_its_controller_refuses_and_loses_nothing(
+    slurm: ClusterCampaign, wait_until: Wait
+) -> None:
     pid_file = SLURM_STATE / "run" / "slurmctld.pid"
     if not pid_file.is_file():
         pytest.skip("NOT TESTED: this SLURM was not started by tests/clusters/slurm-up")
@@ -264,7 +271,9 @@ def test_slurm_without_its_controller_refuses_and_loses_nothing(slurm: Field, wa
     assert slurm.computed_twice() == 0
 
 
-def test_htcondor_without_its_schedd_refuses_and_loses_nothing(htcondor: Field, wait_until: Wait) -> None:
+def test_htcondor_without_its_schedd_refuses_and_loses_nothing(
+    htcondor: ClusterCampaign, wait_until: Wait
+) -> None:
     htcondor.chained = False
     htcondor.plan(TOY_SLEEP="0.2")
 

@@ -1,7 +1,6 @@
 """Ranks in jobs of a real SLURM and a real HTCondor, under Open MPI and MPICH, by every launcher.
 
-What lives here: that the ranks of a job are one world, on the machines it was given. What does not:
-the two MPIs without a scheduler (tests/test_mpi.py), campaigns that are disturbed (test_campaigns.py).
+That the ranks of a job are one world, on the machines it was given.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import toy
 
 from hpcml.store.journal import read_journal
 
-from .field import Field
+from .cluster_campaign import ClusterCampaign
 
 pytestmark = pytest.mark.slow
 Wait = Callable[[Callable[[], bool], float], None]
@@ -27,7 +26,7 @@ SRUN_MPI = {"openmpi": "pmix", "mpich": "pmi2"}
     indirect=["either"],
 )
 def test_the_ranks_of_a_job_are_one_world(
-    either: Field, how: str, nodes: int, mpi: toy.Launcher, wait_until: Wait
+    either: ClusterCampaign, how: str, nodes: int, mpi: toy.Launcher, wait_until: Wait
 ) -> None:
     ranks = 2 * nodes
     either.site = {"launcher": how}

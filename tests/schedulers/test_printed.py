@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hpcml.schedulers.base import JobRecord
-from hpcml.schedulers.printed import Printed, corrected, read_printed
+from hpcml.schedulers.job_output import JobOutput, read_job_output, refine_record
 from hpcml.states import JobState
 
 START = "hpcml: step scan shard 3 attempt 1 restart {} on n1, 2024-11-25 14:37:31"
@@ -20,13 +20,13 @@ MPI_ABORT was invoked on rank 0 in communicator MPI_COMM_WORLD
 """
 
 
-def _read(*texts: str) -> Printed:
-    return read_printed([line for text in texts for line in text.splitlines()])
+def _read(*texts: str) -> JobOutput:
+    return read_job_output([line for text in texts for line in text.splitlines()])
 
 
 def test_the_exit_code_and_the_error_before_it() -> None:
     found = _read(START.format(0), "hpcml: error: the units of 'scan' are not listed yet", END.format(3))
-    assert found == Printed(code=3, error="the units of 'scan' are not listed yet")
+    assert found == JobOutput(code=3, error="the units of 'scan' are not listed yet")
 
 
 def test_an_mpi_that_talks_about_the_end_of_its_ranks_has_not_the_last_word() -> None:
@@ -59,23 +59,23 @@ def test_only_the_last_start_counts() -> None:
         "units: 12",
         "error: x",
     )
-    assert found == Printed(error="error: x")
+    assert found == JobOutput(error="error: x")
 
 
 def test_a_shard_that_another_one_took_along_is_no_proof_of_the_node() -> None:
     line = "hpcml: step scan shard 3 was taken along by shard 1: ends with exit code 0"
-    assert _read(START.format(0), line) == Printed(code=0, taken_along=True)
+    assert _read(START.format(0), line) == JobOutput(code=0, taken_along=True)
 
 
 @pytest.mark.parametrize(
     ("line", "peak"),
     [
         (
-            "slurmstepd-n1: error: StepId=6.batch exceeded memory limit (328458240 > 104857600), being ...",
+            "slurmstepd-n1: error: StepId=6.spec exceeded memory limit (328458240 > 104857600), being ...",
             328458240,
         ),
         ("slurmstepd: error: Exceeded job memory limit", 0),
-        ("slurmstepd: error: Detected 1 oom_kill event in StepId=8.batch. Some of the step tasks", 0),
+        ("slurmstepd: error: Detected 1 oom_kill event in StepId=8.spec. Some of the step tasks", 0),
         ("slurmstepd: error: Detected 1 oom-kill event(s) in step 7.0 cgroup. Some of your processes", 0),
     ],
 )
@@ -83,15 +83,15 @@ def test_slurmstepd_tells_of_memory_where_squeue_does_not(line: str, peak: int) 
     printed = _read(START.format(0), line)
     assert printed.over_memory and printed.memory_peak == peak
     # as squeue told it of the first one
-    record = corrected(JobRecord(JobState.FAILED, "JobLaunchFailure", signal=9, node="n1"), printed)
+    record = refine_record(JobRecord(JobState.FAILED, "JobLaunchFailure", signal=9, node="n1"), printed)
     assert (record.state, record.memory_peak, record.node) == (JobState.MEMORY, peak, "n1")
 
 
 def test_the_script_says_how_it_ended_and_its_dag_job_does_not() -> None:
-    record = corrected(JobRecord(JobState.DONE, exit_code=0), Printed(code=127))
+    record = refine_record(JobRecord(JobState.DONE, exit_code=0), JobOutput(code=127))
     assert (record.state, record.exit_code) == (JobState.FAILED, 127)
 
 
 @pytest.mark.parametrize("state", [JobState.RUNNING, JobState.HELD, JobState.CANCELLED, JobState.TIMEOUT])
 def test_what_the_scheduler_did_itself_is_not_corrected(state: JobState) -> None:
-    assert corrected(JobRecord(state), Printed(code=3, over_memory=True)) == JobRecord(state)
+    assert refine_record(JobRecord(state), JobOutput(code=3, over_memory=True)) == JobRecord(state)

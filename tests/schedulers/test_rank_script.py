@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from hpcml.attempts.rendering import render
 from hpcml.campaign import Campaign, Resources, Site, StepPlan
-from hpcml.commands.render import render
 
 from .conftest import Fakes
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from hpcml.attempts.rendering import read_submissions, render
 from hpcml.campaign import Campaign, Resources, Site, StepPlan
-from hpcml.commands.render import read_submissions, render
-from hpcml.schedulers.asking import event_records, job_records
 from hpcml.schedulers.base import JobRef, Scheduler, Submission, scheduler
+from hpcml.schedulers.queries import event_records, job_records
 from hpcml.schedulers.shell import run
 from hpcml.states import JobState
 
@@ -177,7 +177,7 @@ def test_htcondor_failure_keeps_the_other_shards(
     assert log.read_text().count("ends with exit code 3") == 2  # max_attempts
     assert "the merge decides" in log.read_text()
     merge = attempt.submission("prepare-merge")
-    from hpcml.schedulers.eventlog import read_event_log
+    from hpcml.schedulers.htcondor.event_log import read_event_log
 
     (record,) = read_event_log(attempt.out / merge.events).values()
     assert (record.state, record.exit_code) == (JobState.FAILED, 3)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from hpcml.attempts.rendering import read_submissions, render
 from hpcml.campaign import Campaign, InputFile, Resources, Site, StepInput, StepPlan
-from hpcml.commands.render import read_submissions, render
 from hpcml.errors import UsageError
 from hpcml.launchers import launcher_words
-from hpcml.schedulers.places import check_places
-from hpcml.share import shared
+from hpcml.schedulers.path_policy import check_paths
+from hpcml.share import resource_folder
 
 STEP = StepPlan("scan", "toys.scan", 1, resources=Resources(shards=4))
 
@@ -135,7 +135,7 @@ def test_lxplus_takes_the_shortest_flavour_that_is_long_enough(
 ) -> None:
     import yaml
 
-    site = yaml.safe_load((shared("config") / "sites" / "lxplus.yaml").read_text())
+    site = yaml.safe_load((resource_folder("config") / "sites" / "lxplus.yaml").read_text())
     site["options"]["private_paths"] = {}  # the test lies in one of them
     step = replace(STEP, resources=Resources(walltime=seconds))
     _render(
@@ -148,7 +148,7 @@ def test_lxplus_takes_the_shortest_flavour_that_is_long_enough(
 def test_lxplus_refuses_eos(tmp_path: Path) -> None:
     import yaml
 
-    site = yaml.safe_load((shared("config") / "sites" / "lxplus.yaml").read_text())
+    site = yaml.safe_load((resource_folder("config") / "sites" / "lxplus.yaml").read_text())
     campaign = _campaign("htcondor", options=site["options"])
     with pytest.raises(UsageError, match="not a place to submit from") as caught:
         render(Path("/eos/user/a"), campaign, attempt=1, shards={"scan": [0]}, out=tmp_path)
@@ -162,17 +162,17 @@ def test_folders_that_jobs_do_not_see(tmp_path: Path) -> None:
 
     def refused(campaign: Campaign, *folders: str) -> str:
         with pytest.raises(UsageError, match="do not see it") as caught:
-            check_places(campaign, *map(Path, folders))
+            check_paths(campaign, *map(Path, folders))
         assert caught.value.hint == "put it elsewhere"
         return caught.value.message
 
     fine = _campaign("htcondor", options=private)
-    check_places(fine, Path("/only-here-too/campaign"))
+    check_paths(fine, Path("/only-here-too/campaign"))
     assert "(the campaign)" in refused(fine, "/only-here/campaign")
     for one in (StepInput(files=(given,)), StepInput(campaign="/only-here/other/scan")):
         step = replace(STEP, inputs={"jets": one})
         assert "(input 'jets' of step 'scan')" in refused(_campaign("slurm", step=step, options=private))
-        check_places(_campaign("htcondor", step=step, options={**private, "shared_filesystem": False}))
+        check_paths(_campaign("htcondor", step=step, options={**private, "shared_filesystem": False}))
     python = {**private, "python": "/only-here/venv/bin/python"}
     assert "(the Python of jobs)" in refused(_campaign("htcondor", options=python))
 
@@ -182,7 +182,7 @@ def test_shipped_sites_are_accepted_by_their_scheduler() -> None:
 
     from hpcml.schedulers.base import scheduler
 
-    for path in (shared("config") / "sites").glob("*.yaml"):
+    for path in (resource_folder("config") / "sites").glob("*.yaml"):
         site = yaml.safe_load(path.read_text())
         scheduler(site["scheduler"]).check_options(site.get("options", {}))
 

@@ -1,7 +1,4 @@
-"""submit and resume on a scheduler that answers what a test tells it: what is asked for, what is refused.
-
-What does not live here: real schedulers (test_mishaps.py, test_campaigns.py).
-"""
+"""submit and resume on a scheduler that answers what a test tells it: what is asked for, what is refused."""
 
 from __future__ import annotations
 
@@ -16,11 +13,11 @@ import toy
 import yaml
 
 from hpcml.commands import submit as submitting
-from hpcml.opening import OpenCampaign
+from hpcml.directory.opened import OpenCampaign
 
 from .conftest import Fakes
 
-OVER = "slurmstepd-n1: error: StepId=1.batch exceeded memory limit (700000000 > 524288000), being killed\n"
+OVER = "slurmstepd-n1: error: StepId=1.spec exceeded memory limit (700000000 > 524288000), being killed\n"
 
 
 class Campaign:

@@ -1,7 +1,4 @@
-"""`hpcml site list`, `show` and `check`: what they say of good sites, of bad ones, of the real schedulers.
-
-What does not live here: reading site files (tests/test_settings.py), jobs after the probe.
-"""
+"""`hpcml site list`, `show` and `check`: what they say of good sites, of bad ones, of the real schedulers."""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from hpcml.errors import SchedulerError, UsageError
-from hpcml.schedulers.asking import job_records
 from hpcml.schedulers.base import JobRecord, JobRef, Reply, Submission
-from hpcml.schedulers.slurm import Slurm, clock
-from hpcml.schedulers.slurm_replies import job_state, read_sacct, read_scontrol, read_squeue
+from hpcml.schedulers.queries import job_records
+from hpcml.schedulers.slurm.replies import job_state, read_sacct, read_scontrol, read_squeue
+from hpcml.schedulers.slurm.scheduler import Slurm, clock
 from hpcml.states import JobState
 
 from .conftest import Fakes
@@ -62,7 +62,7 @@ def test_squeue_is_read() -> None:
 def test_sacct_is_read_with_its_steps() -> None:
     found = read_sacct(
         "1_0|COMPLETED|0:0||n1\n"
-        "1_0.batch|COMPLETED|0:0|4432K|n1\n"
+        "1_0.spec|COMPLETED|0:0|4432K|n1\n"
         "1_0.0|COMPLETED|0:0|1.5G|n1\n"
         "1_1|CANCELLED by 1000|0:15||n2\n"
         "1_2|OUT_OF_MEMORY|0:125||n2\n"

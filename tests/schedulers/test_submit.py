@@ -1,7 +1,4 @@
-"""submit on a SLURM that answers what a test tells it: calls, dry runs, splits, templates, steps run here.
-
-What does not live here: resume (test_resume.py), real schedulers (test_campaigns.py, test_mishaps.py).
-"""
+"""submit on a SLURM that answers what a test tells it: calls, dry runs, splits, templates, steps run here."""
 
 from __future__ import annotations
 
@@ -93,7 +90,7 @@ def test_one_call_an_array_split_where_the_site_says(cluster: Cluster) -> None:
 def test_an_array_that_is_refused_half_way(cluster: Cluster) -> None:
     cluster.plan(options={"max_array_size": 3})
     cluster.answers("11")
-    refused = "sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: Batch job submission failed\n"
+    refused = "sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: AttemptSpec job submission failed\n"
     cluster.fakes.answer("sbatch", err=refused, code=1)
     ended = cluster.say("submit", cluster.root)
     assert ended.code == 4 and "AssocMaxSubmitJobLimit" in ended.error()

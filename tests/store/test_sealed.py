@@ -1,7 +1,4 @@
-"""Sealed files: every byte is covered, runs round-trip, abandoned temporaries go.
-
-What does not live here: damaged campaigns and their cure (../damage/).
-"""
+"""Sealed files: every byte is covered, runs round-trip, abandoned temporaries go."""
 
 from __future__ import annotations
 

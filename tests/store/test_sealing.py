@@ -13,7 +13,7 @@ from hpcml.store.blocks import SealedReader
 from hpcml.store.layout import StepLayout
 from hpcml.store.parts import Identity
 from hpcml.store.schema import Field, Schema, TableSchema
-from hpcml.store.sealing import outline, seal_frames
+from hpcml.store.sealing import read_headers, seal_frames
 from hpcml.store.wal import Frame
 
 IDENTITY = Identity("ab" * 16, "cd" * 16)
@@ -60,7 +60,7 @@ def test_a_part_holds_units_ascending(
     numbers = ORDERS[order]
     frames = [frame(numbers[at : at + 37]) for at in range(0, len(numbers), 37)]
     step = StepLayout(tmp_path / "step")
-    seal_frames(step, outline(iter(frames)), lambda: iter(frames), KEYS, SCHEMA, IDENTITY, ABOUT)
+    seal_frames(step, read_headers(iter(frames)), lambda: iter(frames), KEYS, SCHEMA, IDENTITY, ABOUT)
     (path,) = step.parts.glob("*.h5")
     expected = frame(sorted(set(numbers)))
     with SealedReader(path) as part:
@@ -85,7 +85,7 @@ def test_short_runs_are_sorted_in_memory_and_long_ones_scattered() -> None:
 def test_a_log_that_lost_its_end_while_it_was_sealed_is_refused(tmp_path: Path) -> None:
     frames = [frame([1, 2]), frame([3, 4])]
     step = StepLayout(tmp_path)
-    heads = outline(iter(frames))
+    frame_headers = read_headers(iter(frames))
     with pytest.raises(IntegrityError, match="changed while it was sealed"):
-        seal_frames(step, heads, lambda: iter(frames[:1]), KEYS, SCHEMA, IDENTITY, ABOUT)
+        seal_frames(step, frame_headers, lambda: iter(frames[:1]), KEYS, SCHEMA, IDENTITY, ABOUT)
     assert not list(step.parts.glob("*.h5"))

@@ -27,8 +27,8 @@ if [ -n "${_CONDOR_SCRATCH_DIR:-}" ]; then
     mapfile -t lines <"$_CONDOR_SCRATCH_DIR/.hpcml-starts"
 fi
 restarts=$((starts + ${#lines[@]} - 1))
-# no shared file system: box, which came along, looks like the campaign's folder
-mkdir -p incoming && ln -sfn ../incoming box/incoming
+# no shared file system: sandbox, which came along, looks like the campaign's folder
+mkdir -p incoming && ln -sfn ../incoming sandbox/incoming
 
 # TERM becomes USR1: Open MPI kills its ranks 0.2 s after mpiexec gets TERM, and every launcher hands USR1
 # on to the ranks. Bash runs a trap between two commands, or inside `wait`.
@@ -56,7 +56,7 @@ export HOME="${HOME:-${TMPDIR:-/tmp}}"
 
 command=(
     timeout --preserve-status --foreground --signal=USR1 480
-    /opt/hpcml/bin/python -m hpcml work box
+    /opt/hpcml/bin/python -m hpcml work sandbox
     --step prepare --shard "$shard" --ranks 1 --attempt 1
 )
 
@@ -79,7 +79,7 @@ printf 'hpcml: step %s shard %s ends with exit code %s, %(%F %T)T\n' \
     prepare "$shard" "$code" -1
 # the one file that goes back; there is no time for it twice
 trap '' USR1 TERM INT
-/opt/hpcml/bin/python -m hpcml parcel box --shard "$shard" || {
+/opt/hpcml/bin/python -m hpcml pack sandbox --shard "$shard" || {
     printf 'hpcml: what was recorded could not be packed\n'
     if [ "$code" = 0 ]; then code=3; fi
 }

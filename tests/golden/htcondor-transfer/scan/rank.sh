@@ -27,8 +27,8 @@ if [ -n "${_CONDOR_SCRATCH_DIR:-}" ]; then
     mapfile -t lines <"$_CONDOR_SCRATCH_DIR/.hpcml-starts"
 fi
 restarts=$((starts + ${#lines[@]} - 1))
-# no shared file system: box, which came along, looks like the campaign's folder
-mkdir -p incoming && ln -sfn ../incoming box/incoming
+# no shared file system: sandbox, which came along, looks like the campaign's folder
+mkdir -p incoming && ln -sfn ../incoming sandbox/incoming
 
 # TERM becomes USR1: Open MPI kills its ranks 0.2 s after mpiexec gets TERM, and every launcher hands USR1
 # on to the ranks. Bash runs a trap between two commands, or inside `wait`.
@@ -64,7 +64,7 @@ export OMPI_MCA_osc="${OMPI_MCA_osc-^ucx}"
 command=(
     timeout --preserve-status --foreground --signal=USR1 480
     mpiexec -n 2
-    /opt/hpcml/bin/python -m hpcml work box
+    /opt/hpcml/bin/python -m hpcml work sandbox
     --step scan --shard "$shard" --ranks 2 --attempt 1
 )
 # a launcher has codes of its own for a Python that is not there; without it that is 127
@@ -89,7 +89,7 @@ printf 'hpcml: step %s shard %s ends with exit code %s, %(%F %T)T\n' \
     scan "$shard" "$code" -1
 # the one file that goes back; there is no time for it twice
 trap '' USR1 TERM INT
-/opt/hpcml/bin/python -m hpcml parcel box --shard "$shard" || {
+/opt/hpcml/bin/python -m hpcml pack sandbox --shard "$shard" || {
     printf 'hpcml: what was recorded could not be packed\n'
     if [ "$code" = 0 ]; then code=3; fi
 }

@@ -1,0 +1,191 @@
+"""The scheduler's jobs of a campaign: what the journal recorded and what the scheduler says, as one.
+
+Jobs, read_jobs (one call whatever the number of shards, none for HTCondor's event logs).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hpcml.directory.opened import OpenCampaign
+from hpcml.errors import SchedulerError, UsageError
+from hpcml.schedulers import shell
+from hpcml.schedulers.base import JobRecord, JobRef, Scheduler, Submission, scheduler
+from hpcml.schedulers.htcondor.event_log import read_event_log
+from hpcml.schedulers.queries import event_records, job_records
+from hpcml.states import JobState
+from hpcml.store.journal import Journal, read_journal
+
+
+@dataclass(frozen=True, slots=True)
+class ShardJob:
+    """The job of one shard in one attempt."""
+
+    step: str
+    attempt: int
+    shard: int
+    ref: JobRef
+    record: JobRecord
+
+
+@dataclass(slots=True)
+class Jobs:
+    """attempts: numbers of those submitted, ascending. shards: a job for each.
+    error: why the scheduler did not answer, then every job of it is UNKNOWN."""
+
+    attempts: list[int] = field(default_factory=list)
+    shards: list[ShardJob] = field(default_factory=list)
+    merges_and_dags: list[tuple[Submission, JobRef, JobRecord]] = field(default_factory=list)
+    error: str = ""
+
+    @property
+    def live(self) -> list[JobRef]:
+        """Jobs that are queued, held or running."""
+        found = [job.ref for job in self.shards if job.record.state.is_live]
+        return found + [ref for _, ref, record in self.merges_and_dags if record.state.is_live]
+
+    def newest(self, step: str) -> dict[int, ShardJob]:
+        """{shard: job} of the last attempt that has jobs for the step."""
+        mine = [job for job in self.shards if job.step == step]
+        last = max((job.attempt for job in mine), default=0)
+        return {job.shard: job for job in mine if job.attempt == last}
+
+
+def read_jobs(opened: OpenCampaign, *, error: str = "") -> Jobs:
+    """All jobs of the campaign that are recorded as submitted. error: the scheduler was asked just now,
+    and this is why it did not answer."""
+    words = read_journal(opened.layout.journal, "submitted")
+    jobs = Jobs(sorted({int(word["attempt"]) for word in words}), error=error)
+    if not words:
+        return jobs
+    from hpcml.attempts.rendering import read_submissions  # not for campaigns that were never submitted
+
+    who = scheduler(str(words[-1]["scheduler"]))
+    since = float(words[0]["time"]) - 60
+    plain: list[tuple[int, Submission, str]] = []
+    for attempt in jobs.attempts:
+        try:
+            submissions = read_submissions(opened.layout.attempt_folder(attempt))
+        except UsageError:
+            continue  # the rendered files were removed: what is done is still on disk
+        ids = {str(word["name"]): str(word["job"]) for word in words if word["attempt"] == attempt}
+        _add_from_events(opened, who, attempt, submissions, ids, jobs)
+        plain += [
+            (attempt, submission, ids[submission.name])
+            for submission in submissions
+            if submission.name in ids and not submission.events
+        ]
+    _add_asked(who, plain, since, jobs)
+    return jobs
+
+
+def _add_from_events(
+    opened: OpenCampaign,
+    who: Scheduler,
+    attempt: int,
+    submissions: tuple[Submission, ...],
+    ids: dict[str, str],
+    jobs: Jobs,
+) -> None:
+    """HTCondor writes what happens to a log beside the files: no call, and it works without the schedd."""
+    folder = opened.layout.attempt_folder(attempt)
+    for name, shards in event_records(who, folder, submissions).items():
+        step = next(one.step for one in submissions if one.name == name)
+        jobs.shards += [
+            ShardJob(step, attempt, shard, ref, record) for shard, (ref, record) in sorted(shards.items())
+        ]
+    for submission in submissions:
+        if submission.events and submission.kind != "array":
+            records = read_event_log(folder / submission.events)
+            if not records and submission.name in ids:
+                records = {JobRef(ids[submission.name]): JobRecord(JobState.PENDING)}
+            for ref, record in sorted(records.items())[-1:]:
+                jobs.merges_and_dags.append((submission, ref, record))
+
+
+def _add_asked(who: Scheduler, plain: list[tuple[int, Submission, str]], since: float, jobs: Jobs) -> None:
+    refs = [
+        JobRef(job, who.index_of(shard, submission))
+        for _, submission, job in plain
+        for shard in submission.shards
+    ]
+    refs += [JobRef(job) for _, submission, job in plain if not submission.shards]
+    if not refs:
+        return
+    records = dict.fromkeys(refs, JobRecord(JobState.UNKNOWN))
+    if not jobs.error:
+        try:
+            records = job_records(who, refs, since=since)
+        except SchedulerError as error:
+            jobs.error = error.message
+    for attempt, submission, job in plain:
+        if submission.shards:
+            mine = {ref: record for ref, record in records.items() if ref.job == job}
+            found = who.by_shard(submission, mine)
+            jobs.shards += [
+                ShardJob(submission.step, attempt, shard, ref, record)
+                for shard, (ref, record) in sorted(found.items())
+            ]
+        else:
+            jobs.merges_and_dags.append((submission, JobRef(job), records[JobRef(job)]))
+
+
+def next_attempt(opened: OpenCampaign) -> int:
+    """One more than the largest attempt that was begun; what was only rendered may be written again."""
+    begun = [
+        int(word["attempt"]) for word in read_journal(opened.layout.journal, "submitting", "shard-started")
+    ]
+    # jobs print into their attempt's folder: it was submitted, whatever became of the journal
+    begun += [_number(path.parent.parent.parent) for path in opened.layout.submit.glob("attempt-*/*/logs/*")]
+    begun += [
+        _number(path)
+        for step in opened.steps
+        for path in step.layout.attempt(1).parent.glob("attempt-*.json")
+    ]
+    return max(begun, default=0) + 1
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.rpartition("-")[2])
+
+
+def lost_replies(opened: OpenCampaign) -> list[dict[str, object]]:
+    """Submissions that were begun and never answered (the machine died, the scheduler was silent)."""
+    answered = {(word["attempt"], word["name"]) for word in read_journal(opened.layout.journal, "submitted")}
+    begun = read_journal(opened.layout.journal, "submitting")
+    return [word for word in begun if (word["attempt"], word["name"]) not in answered]
+
+
+def recover_lost_replies(opened: OpenCampaign) -> list[str]:
+    """Find jobs whose submit reply was lost by the tag they carry, and record their ids."""
+    lost = lost_replies(opened)
+    who = scheduler(opened.campaign.site.scheduler)
+    journal = Journal(opened.layout.journal)
+    found: list[str] = []
+    for word in lost:
+        tag = f"hpcml:{opened.campaign.identity}:{word['attempt']}:{word['name']}"
+        command = who.find_command(tag)
+        jobs = who.parse_find(shell.ask(command), tag) if command else []
+        for job in jobs[-1:]:
+            journal.write(
+                "submitted",
+                attempt=word["attempt"],
+                name=word["name"],
+                step=word["step"],
+                job=job,
+                scheduler=who.name,
+            )
+            found.append(job)
+    return found
+
+
+def jobs_of(opened: OpenCampaign) -> Jobs:
+    """What the scheduler knows of the campaign, after adopting jobs whose submit reply was lost."""
+    problem = ""
+    if lost_replies(opened):
+        try:
+            recover_lost_replies(opened)
+        except SchedulerError as error:
+            problem = error.message
+    return read_jobs(opened, error=problem)

@@ -1,0 +1,246 @@
+"""The commands that speak of a scheduler: render, submit, explain, cancel, logs, site, sandbox, archive.
+
+Their command lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hpcml.errors import EXIT_INTERRUPTED, SchedulerError
+
+if TYPE_CHECKING:
+    from hpcml.directory.opened import OpenCampaign, OpenStep
+    from hpcml.inputfile import HashMode
+
+DIR = click.argument("directory", type=click.Path(path_type=Path))
+STEP = click.option("--step", "step_name", metavar="STEP", help="Only this step.")
+JOB_OR_DIR = click.argument("place", type=click.Path(path_type=Path), metavar="JOB|DIR")
+SET = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the job file."
+)
+SITE = click.option("--site", help="Where to run, instead of the job file's site.")
+FOLDER = click.option(
+    "--dir", "folder", type=click.Path(path_type=Path), help="Campaign directory [campaigns/NAME]."
+)
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Write the files and show the calls; submit nothing.")
+
+
+def open_campaign(directory: Path) -> OpenCampaign:
+    """The campaign in `directory`; what opening needs is imported only now."""
+    from hpcml.directory.opened import OpenCampaign
+
+    return OpenCampaign(directory)
+
+
+def planned(
+    place: Path, overrides: Sequence[str], site: str | None, folder: Path | None, hash_mode: HashMode = "fast"
+) -> OpenCampaign:
+    """The campaign directory `place`, or the one of the job file `place`, planned first."""
+    if place.is_dir():
+        if overrides or site or folder:
+            raise click.UsageError("--set, --site and --dir go with a job file, not with a directory")
+        return open_campaign(place)
+    from hpcml.commands.plan import plan
+    from hpcml.jobfile.resolve import resolve
+
+    resolved, _ = resolve(place, overrides=overrides, site=site, check_inputs=True, hash_mode=hash_mode)
+    return open_campaign(plan(resolved.campaign, folder or Path("campaigns") / resolved.campaign.name).root)
+
+
+def chosen_steps(opened: OpenCampaign, step_name: str | None) -> list[OpenStep]:
+    return [opened.step(step_name)] if step_name else opened.steps
+
+
+@click.command()
+@JOB_OR_DIR
+@SET
+@SITE
+@FOLDER
+@STEP
+def render(
+    place: Path, overrides: tuple[str, ...], site: str | None, folder: Path | None, step_name: str | None
+) -> None:
+    """Write the scheduler's files, to look at or to submit by hand."""
+    from hpcml.attempts.jobs import next_attempt
+    from hpcml.attempts.rendering import render as render_files
+    from hpcml.commands.submit import refuse_local, submittable_steps
+
+    opened = planned(place, overrides, site, folder)
+    refuse_local(opened)
+    steps = [opened.step(step_name)] if step_name else submittable_steps(opened)[0]
+    attempt = next_attempt(opened)
+    shards = {step.name: range(step.plan.resources.shards) for step in steps}
+    out = opened.layout.attempt_folder(attempt)
+    for path in render_files(opened.root, opened.campaign, attempt=attempt, shards=shards, out=out):
+        click.echo(path)
+
+
+@click.command()
+@JOB_OR_DIR
+@SET
+@SITE
+@FOLDER
+@DRY_RUN
+def submit(
+    place: Path, overrides: tuple[str, ...], site: str | None, folder: Path | None, dry_run: bool
+) -> None:
+    """Submit every step that is not merged, chained, and return."""
+    from hpcml.cli.progress import sent_lines
+    from hpcml.commands.submit import submit as send_all
+
+    opened = planned(place, overrides, site, folder)
+    for line in sent_lines(send_all(opened, dry_run=dry_run), dry_run):
+        click.echo(line)
+
+
+def resume_there(opened: OpenCampaign, shards: int | None, dry_run: bool, automatic: int | None) -> int:
+    """`hpcml resume` of a campaign that was planned for a cluster.
+
+    automatic: the attempt whose merge job says it. It hears 85 when a later attempt goes on.
+    """
+    from hpcml.cli.progress import sent_lines
+    from hpcml.commands.resume import resume
+
+    resumed = resume(opened, shards=shards or 0, dry_run=dry_run, automatic=automatic is not None)
+    for line in resumed.words:
+        click.echo(line)
+    if resumed.sent is not None:
+        for line in sent_lines(resumed.sent, dry_run):
+            click.echo(line)
+    return EXIT_INTERRUPTED if automatic is not None and resumed.attempt > automatic else 0
+
+
+@click.command()
+@DIR
+def explain(directory: Path) -> None:
+    """Why is it not done? Pending, held and failed jobs in plain sentences, each with its cure."""
+    from hpcml.commands.explain import explain as find_reasons
+
+    reasons = find_reasons(open_campaign(directory))
+    if not reasons:
+        click.echo("everything is merged")
+    for reason in reasons:
+        click.echo(f"{reason.who}: {reason.sentence}")
+        if reason.remedy:
+            click.echo(f"    -> {reason.remedy}")
+
+
+@click.command()
+@DIR
+@click.option("--dry-run", is_flag=True, help="Show the call only.")
+def cancel(directory: Path, dry_run: bool) -> None:
+    """Take the campaign's jobs out of the queue; what is recorded stays."""
+    from hpcml.commands.cancel import cancel as cancel_jobs
+
+    command, live = cancel_jobs(open_campaign(directory), dry_run=dry_run)
+    if not command:
+        click.echo("no job is queued or running")
+    elif dry_run:
+        click.echo(" ".join(command))
+    else:
+        click.echo(f"cancelled {live} jobs")
+
+
+@click.command()
+@DIR
+@STEP
+@click.option("--shard", type=click.IntRange(0), default=None, help="Only this shard.")
+@click.option("--lines", type=click.IntRange(1), default=20, show_default=True, help="Of each file's end.")
+def logs(directory: Path, step_name: str | None, shard: int | None, lines: int) -> None:
+    """What jobs printed, the end of each file."""
+    from hpcml.commands.logs import log_files
+
+    for log in log_files(open_campaign(directory), step=step_name, shard=shard):
+        click.echo(f"==> {log.path}")
+        for line in log.tail(lines):
+            click.echo(line)
+
+
+@click.group()
+def site() -> None:
+    """Where jobs run: list sites, show one, check one."""
+
+
+@site.command("list")
+def site_list() -> None:
+    """Names and files of all sites; yours in ~/.config/hpcml/sites come first."""
+    from hpcml.jobfile.resolve import sites
+
+    for name, path in sites():
+        click.echo(f"{name:<20} {path}")
+
+
+@site.command("show")
+@click.argument("name")
+def site_show(name: str) -> None:
+    """A site as hpcml reads it."""
+    import json
+    from dataclasses import asdict
+
+    from hpcml.jobfile.resolve import load_site
+
+    click.echo(json.dumps(asdict(load_site(name)), indent=1, default=list))
+
+
+@site.command("check")
+@click.argument("name")
+@click.option("--job/--no-job", default=True, help="Send a two-rank probe job through the scheduler.")
+@click.option("--workload", help="Can a worker import it?")
+@click.option("--timeout", default=300.0, show_default=True, help="Seconds to wait for the probe job.")
+def site_check(name: str, job: bool, workload: str | None, timeout: float) -> None:
+    """Is the scheduler there, which MPI starts ranks, does a probe job come back?"""
+    import secrets
+
+    from hpcml import registry
+    from hpcml.commands.site import check_here, check_with_job
+    from hpcml.jobfile.resolve import load_site
+
+    chosen = load_site(name)
+    findings = list(check_here(chosen))
+    modules = registry.modules_of(workload) if workload else ()
+    if job:
+        folder = Path(f"hpcml-site-probe-{secrets.token_hex(3)}").absolute()
+        findings += check_with_job(
+            chosen, folder, modules=modules, timeout=timeout, say=lambda line: click.echo(line, err=True)
+        )
+    for one in findings:
+        mark = {True: "ok  ", False: "BAD ", None: "note"}[one.good]
+        click.echo(f"{mark} {one.question} {one.answer}")
+    if any(one.good is False for one in findings):
+        raise SchedulerError(f"site {name!r} is not ready", "the lines marked BAD say what to change")
+
+
+@click.command(hidden=True)
+@DIR
+@click.option("--step", "step_name", required=True, metavar="STEP")
+@click.option("--attempt", type=click.IntRange(1), required=True)
+def sandbox(directory: Path, step_name: str, attempt: int) -> None:
+    """Called by DAGMan, on the access point: write what the shards of a step take with them."""
+    from hpcml.commands.sandbox import make_sandbox
+
+    opened = open_campaign(directory)
+    click.echo(make_sandbox(opened, opened.step(step_name), attempt))
+
+
+@click.command(hidden=True)
+@click.argument("folder", type=click.Path(path_type=Path), metavar="SANDBOX")
+@click.option("--shard", type=click.IntRange(0), required=True)
+def pack(folder: Path, shard: int) -> None:
+    """Called by rank.sh, in a job's scratch folder: pack what was recorded in a sandbox."""
+    from hpcml.errors import UsageError
+    from hpcml.store.layout import Layout
+    from hpcml.store.output_archive import pack as pack_outputs
+    from hpcml.store.sandbox import read_sandbox_note
+
+    note = read_sandbox_note(folder)
+    if note is None:
+        raise UsageError(f"{folder} is no sandbox", "rank.sh calls this where its shard has computed")
+    click.echo(pack_outputs(Layout(folder), note, shard).name)
+
+
+COMMANDS = (render, submit, explain, cancel, logs, site, sandbox, pack)

@@ -1,0 +1,1 @@
+"""YAML files to a resolved Campaign. yaml and pydantic are used here."""

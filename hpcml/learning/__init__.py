@@ -1,0 +1,1 @@
+"""Classifiers, splits and scores on arrays. No physics."""

@@ -1,0 +1,1 @@
+"""How figures look: style, axes, distributions, classifiers. No physics."""

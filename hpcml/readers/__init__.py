@@ -1,0 +1,1 @@
+"""Files of other programs to columns: ROOT, CSV, HDF5, YAML maps."""

@@ -1,0 +1,1 @@
+"""HTCondor: template values, commands, event logs, and what its replies mean."""

@@ -1,0 +1,1 @@
+"""SLURM: template values, commands, and what its replies mean."""

@@ -1,0 +1,1 @@
+"""Inside an allocation: what runs on compute nodes."""

@@ -1,0 +1,1 @@
+"""What the reports of the emulsion workloads draw."""

@@ -1,0 +1,1 @@
+"""What the reports of the jet workloads draw."""

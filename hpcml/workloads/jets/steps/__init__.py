@@ -1,0 +1,1 @@
+"""One file per workload: its parameters, tables and class."""

@@ -1,0 +1,243 @@
+"""A forest, its folds, its application, energies, comparison with data, and the figures of all of them."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from emulsion_jobs import BASIC, ROOT, command, frame, run
+
+import hpcml
+from hpcml.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def learned(basic):
+    """The same showers, with a forest, its folds both ways, its application and energies."""
+    text = (
+        BASIC
+        + """
+  - name: train
+    workload: emulsion.train
+    inputs: {showers: showers}
+    parameters: {trees: 100, block_size: 40}
+  - {name: folds, workload: emulsion.folds, inputs: {showers: showers}, parameters: {folds: 3, trees: 100}}
+  - name: rows
+    workload: emulsion.folds
+    inputs: {showers: showers}
+    parameters: {folds: 3, trees: 100, split: rows}
+  - name: apply
+    workload: emulsion.apply
+    inputs: {showers: showers, model: train}
+    parameters: {block_size: 8}
+  - {name: energy, workload: emulsion.energy, inputs: {sizes: apply}}
+"""
+    )
+    run(basic, text)
+    return basic
+
+
+def test_the_forest_tells_showers_that_it_has_not_seen(learned):
+    folds, rows, applied = (
+        hpcml.open_table(learned / "campaign", step).summary() for step in ("folds", "rows", "apply")
+    )
+    print(f"AUC by showers {folds['roc_auc']:.3f}, by rows {rows['roc_auc']:.3f}")
+    assert folds["roc_auc"] >= 0.93
+    assert rows["roc_auc"] >= 0.93
+    assert applied["roc_auc"] >= 0.93
+    assert applied["precision"] > 0.8
+    assert applied["recall"] > 0.8
+
+
+def test_applied_predictions(learned):
+    predictions, sizes = frame(learned, "apply", "predictions"), frame(learned, "apply", "sizes")
+    split = frame(learned, "train", "split")
+    assert sizes.trained.tolist() == split.trained.tolist()
+    assert (sizes.trained == 0).sum() == 9
+    by_shower = predictions.groupby("shower")
+    assert by_shower.predicted.sum().tolist() == sizes["size"].tolist()
+    kinds = sizes[["true_positive", "false_positive", "false_negative", "true_negative"]].sum(axis=1)
+    assert kinds.tolist() == by_shower.size().tolist()
+    assert ((predictions.score > 0.5) == (predictions.predicted == 1)).all()
+
+
+def test_trees_in_other_units_are_the_same_forest(learned, tmp_path):
+    """Blocks of trees are units: any rank may grow them."""
+    job = (learned / "job.yaml").read_text()
+    run(tmp_path, job, "--ranks", 2)
+    for step in ("train", "apply", "folds", "energy"):
+        one, other = (hpcml.open_table(folder / "campaign", step).digests for folder in (learned, tmp_path))
+        assert one == other, step
+
+
+def test_energies(learned):
+    energies = frame(learned, "energy", "energies")
+    assert energies.energy.to_numpy() == pytest.approx(0.42 + 0.04 * energies["size"].to_numpy())
+    assert energies.selected.tolist() == (energies["size"] >= 50).astype(int).tolist()
+    residual = energies.energy / energies.energy_true - 1
+    assert energies.residual.to_numpy() == pytest.approx(residual.to_numpy())
+    efficiency = frame(learned, "energy", "efficiency")
+    fresh = energies[energies.trained == 0]
+    assert efficiency.share[4] == (fresh["size"] >= 50).mean()
+
+
+def test_the_report(learned):
+    page = (learned / "campaign" / "report" / "index.html").read_text()
+    names = ("apply-confusion", "apply-shower-counts", "apply-features", "apply-shower-sizes",
+    "energy-calibration",
+             "energy-residuals", "energy-efficiency", "energy-energies")  # fmt: skip
+    for name in names:
+        assert (learned / "campaign" / "report" / f"{name}.png").is_file(), name
+    assert page.count("data:image/png;base64") >= len(names) + 3  # and displays of three showers
+
+
+def test_figures_show_the_tables(learned):
+    from hpcml.workloads.emulsion.figures import bricks as figures_bricks
+    from hpcml.workloads.emulsion.figures import energy as figures_energy
+    from hpcml.workloads.emulsion.figures import learning as figures_learning
+
+    applied = hpcml.open_table(learned / "campaign", "apply")
+    showers = hpcml.open_table(learned / "campaign", "showers")
+    figures = {
+        one.name: one.figure for one in figures_learning.learning_figures({"s": showers, "a": applied})
+    }
+    predictions = applied.frame("predictions")
+    fresh = predictions[predictions.trained == 0]
+    told = [text.get_text().split("\n")[0].replace(",", "") for text in figures["confusion"].axes[0].texts]
+    expected = [((fresh.signal == t) & (fresh.predicted == p)).sum() for t in (0, 1) for p in (0, 1)]
+    assert [int(one) for one in told] == expected
+    sizes = applied.frame("sizes")
+    for axis, name in zip(
+        figures["shower-counts"].axes,
+        ("true_positive", "false_positive", "false_negative", "true_negative"), strict=True,
+    ):  # fmt: skip
+        assert sum(patch.get_height() for patch in axis.patches) == len(sizes)
+        assert axis.patches[0].get_x() == pytest.approx(sizes[name].min())
+    left = figures["shower-sizes"].axes[0]
+    assert [patch.get_height() for patch in left.patches] == np.histogram(
+        np.clip(sizes["size"], 0, 199.9), np.linspace(0, 200, 21)
+    )[0].tolist()
+    largest = int(sizes["size"].idxmax())
+    display = figures[f"display-0-{sizes.shower[largest]}"].axes[0]
+    drawn = sum(len(points.get_offsets()) for points in display.collections)
+    assert drawn == (predictions.shower == sizes.shower[largest]).sum()
+
+    signal = predictions[predictions.predicted == 1]
+    for axis, (name, high, bins) in zip(
+        figures["signal-features"].axes, (("ip_over_dz", 0.3, 30), ("cone_tan", 0.04, 40)), strict=True
+    ):
+        expected = np.histogram(signal[name], np.linspace(0, high, bins + 1))[0]
+        assert [patch.get_height() for patch in axis.patches] == expected.tolist()
+    bricks = hpcml.open_table(learned / "campaign", "bricks")
+    films, starters = (one.figure.axes[0] for one in figures_bricks.brick_figures(bricks))
+    tracks, found = bricks.frame("tracks"), bricks.frame("starters")
+    drawn = {one.get_label(): one.get_data().values for one in films.patches}
+    for number, title in ((0, "simulation"), (1, "background")):
+        expected = np.bincount(tracks.plate[tracks.source == number], minlength=29)
+        assert drawn[title].tolist() == expected.tolist()
+    depth = 28 - tracks.plate.to_numpy()[found.row]
+    assert [patch.get_height() for patch in starters.patches] == np.bincount(depth, minlength=19).tolist()
+
+    table = hpcml.open_table(learned / "campaign", "energy")
+    energies = table.frame("energies")
+    drawn = {one.name: one.figure for one in figures_energy.energy_figures(table, between=(3.0, 10.0))}
+    dots = drawn["calibration"].axes[0].lines[0]
+    fresh = energies[energies.trained == 0]
+    assert dots.get_xdata().tolist() == fresh["size"].tolist()
+    assert dots.get_ydata() == pytest.approx(fresh.energy_true.to_numpy())
+    chosen = energies[(energies.selected == 1) & (energies["sample"] == 2)]
+    assert energies["sample"].tolist() == (2 * (energies.trained == 0)).tolist()  # a line that was given
+    heights = [patch.get_height() for patch in drawn["residuals"].axes[0].patches]
+    assert heights == np.histogram(chosen.residual, np.linspace(-1, 1, 21))[0].tolist()
+    shown = drawn["efficiency"].axes[0].lines[0].get_ydata()
+    assert shown == pytest.approx(table.frame("efficiency").share.to_numpy())
+
+
+def test_displays_that_are_asked_for(learned):
+    from hpcml.workloads.emulsion.figures import learning as figures_learning
+
+    applied, showers = (hpcml.open_table(learned / "campaign", step) for step in ("apply", "showers"))
+    tables = {"s": showers, "a": applied}
+    names = [one.name for one in figures_learning.learning_figures(tables, displays=(7, 3))]
+    assert [name for name in names if name.startswith("display")] == ["display-0-3", "display-0-7"]
+    with pytest.raises(UsageError, match="there is no shower 99"):
+        list(figures_learning.learning_figures(tables, displays=(99,)))
+    # and they compute nothing anew
+    before = applied.digests
+    told = run(learned, (learned / "job.yaml").read_text(), "--set", "steps.apply.parameters.displays=[7]")
+    assert "apply: 4 units, 4 done before" in told
+    shown = {path.name for path in (learned / "campaign" / "report").glob("apply-display*")}
+    assert shown == {"apply-display-0-7.png", "apply-display-0-7.pdf"}  # those of before are gone
+    assert hpcml.open_table(learned / "campaign", "apply").digests == before
+
+
+def test_samples_of_a_calibration(learned):
+    """The line and the resolution are of different showers, neither known to the forest."""
+    text = (
+        (learned / "job.yaml").read_text()
+        + """
+  - name: calibrated
+    workload: emulsion.energy
+    inputs: {sizes: apply}
+    parameters: {calibrate: true, fit_sizes: [0, 300]}
+"""
+    )
+    run(learned, text)
+    energies = frame(learned, "calibrated", "energies")
+    assert energies["sample"].value_counts().to_dict() == {0: 21, 1: 5, 2: 4}
+    assert (energies.trained == (energies["sample"] == 0)).all()
+    sizes = frame(learned, "apply", "sizes")
+    used = (energies["sample"] == 1) & (sizes["size"] > 29) & (sizes.p > sizes.primary_p - 0.1)
+    assert frame(learned, "calibrated", "profile").number.sum() == used.sum()
+    assert frame(learned, "calibrated", "resolution").number.sum() == (
+        (energies["sample"] == 2) & (energies["size"] >= 50)
+    ).sum()  # fmt: skip
+
+
+def test_data_use_the_forest_of_the_simulation(tmp_path):
+    from hpcml.workloads.emulsion.figures import compare as figures_compare
+
+    shutil.copytree(ROOT / "jobs", tmp_path / "jobs")
+    smaller = ("tracks.parameters.showers=30", "tracks.parameters.energies=[3.0, 6.0]",
+               "tracks.parameters.density=50", "train.parameters.trees=30", "folds.parameters.folds=2",
+               "folds.parameters.trees=10", "energy.parameters.fit_sizes=[0, 300]")  # fmt: skip
+    here = ("--ranks", 1, "--shards", 1)
+    options = [word for one in smaller for word in ("--set", f"steps.{one}")]
+    command("run", "jobs/emulsion/simulation.yaml", *options, *here, cwd=tmp_path)
+    smaller = ("showers=8", "density=50")
+    options = [word for one in smaller for word in ("--set", f"steps.tracks.parameters.{one}")]
+    command("run", "jobs/emulsion/data.yaml", *options, *here, cwd=tmp_path)
+    root = tmp_path / "campaigns" / "emulsion-data"
+    sizes = hpcml.open_table(root, "apply").frame("sizes")
+    # and volume tracks of background that begin in the first films
+    assert len(sizes) > 8
+    assert not sizes.trained.any()
+    assert (sizes["size"] > 30).sum() == pytest.approx(8, abs=2)
+    line = hpcml.open_table(root, "energy").frame("line")
+    given = hpcml.open_table(tmp_path / "campaigns" / "emulsion-simulation", "energy").frame("line")
+    assert line.slope[0] == given.slope[0]
+    energies = hpcml.open_table(root, "energy").frame("energies")
+    assert energies.energy_true.isna().all()
+    assert energies[energies["size"] > 30].energy.median() == pytest.approx(4.0, abs=1.5)
+
+    compare = hpcml.open_table(root, "compare")
+    histograms, totals = compare.frame("histograms"), compare.frame("totals")
+    good = sizes[sizes["size"] >= 20]
+    assert totals.showers_data.tolist() == [len(good)]
+    predictions = hpcml.open_table(root, "apply").frame("predictions")
+    kept = predictions[predictions.shower.isin(good.shower) & (predictions.predicted == 1)]
+    own = histograms[histograms.feature == "link_dty"]
+    assert len(own) == 100
+    assert own.data.tolist() == np.histogram(kept.link_dty, np.linspace(-0.22, 0.22, 101))[0].tolist()
+    assert histograms[histograms.feature == "cone_tan"].data.sum() == len(kept)
+    fresh = hpcml.open_table(tmp_path / "campaigns" / "emulsion-simulation", "apply").frame("sizes")
+    fresh = fresh[(fresh.trained == 0) & (fresh["size"] >= 20)]
+    assert totals.showers_simulation.tolist() == [len(fresh)]
+    (figure,) = (one.figure for one in figures_compare.compare_figures(compare))
+    stairs = figure.axes[0].patches[0].get_data()
+    assert (stairs.values * np.diff(stairs.edges)).sum() == pytest.approx(1.0)
+    chosen = histograms[histograms.feature == "dtheta"]
+    assert stairs.values / stairs.values.sum() == pytest.approx(
+        chosen.simulation / chosen.simulation.sum(), abs=1e-12
+    )

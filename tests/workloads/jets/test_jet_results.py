@@ -1,0 +1,300 @@
+"""What comes after a scan: evaluations, re-binning, toys, significances."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from hpcml.errors import UsageError
+from hpcml.numerics.pvalues import empirical_p
+from hpcml.workloads.jets import calibration, counting, significance, toys
+from hpcml.workloads.jets.evaluation import EvaluationSettings
+from hpcml.workloads.jets.parameters import ScanParameters
+from hpcml.workloads.jets.parameters_results import (
+    EvaluateParameters,
+    RebinParameters,
+    SignificanceParameters,
+    ToyParameters,
+)
+from hpcml.workloads.jets.steps.evaluate import EvaluateCounts, Rebinned
+from hpcml.workloads.jets.steps.scan import ClusterScan
+from hpcml.workloads.jets.steps.significance import FitToys, Significances
+
+SMALL = {
+    "k": 6, "evaluation_interval": (2600.0, 4200.0), "train_interval": (2600.0, 2800.0),
+    "batch_size": 256, "resamplings": 6, "initialisations": 3, "keep_centres": True,
+}  # fmt: skip
+WINDOWS = {"evaluation_interval": (2600.0, 4200.0), "k": 6}
+
+
+def scan(**changes):
+    return ClusterScan(ScanParameters(**(SMALL | changes)))
+
+
+@pytest.fixture(scope="module")
+def scanned(engine, simulated):
+    return engine.run(scan(), {"images": simulated})
+
+
+@pytest.fixture(scope="module")
+def injected(engine, simulated):
+    runs = [
+        engine.run(scan(injected=n, include_original=False), {"images": simulated}, sweep=("injected", n))
+        for n in (40, 120)
+    ]
+    return engine.joined(*runs)
+
+
+def test_evaluating_as_the_scan_did_changes_nothing(engine, scanned):
+    found = engine.run(EvaluateCounts(EvaluateParameters(k=6, block_size=4)), {"scan": scanned})
+    for name, column in found.tables["statistics"].items():
+        assert np.array_equal(column, scanned.tables["statistics"][name]), name
+
+
+def test_evaluating_with_another_labelling(engine, scanned):
+    rich = {}
+    for labelling in ("maxdev", "maxdev_fit", "two_means", "random"):
+        how = EvaluationSettings(labelling=labelling, threshold=2.0)
+        workload = EvaluateCounts(EvaluateParameters(k=6, evaluation=how, block_size=5))
+        found = engine.run(workload, {"scan": scanned}).tables["statistics"]
+        rich[labelling] = found["rich"]
+        assert np.array_equal(found["n_rich"], found["rich"].sum(axis=1))
+        again = engine.run(
+            EvaluateCounts(dataclasses.replace(workload.parameters)), {"scan": scanned}, order=-1
+        )
+        assert np.array_equal(again.tables["statistics"]["rich"], found["rich"])
+    assert len({one.tobytes() for one in rich.values()}) == 4
+
+
+def test_a_scan_of_other_clusters_is_refused(scanned):
+    with pytest.raises(UsageError, match="scan has 6 clusters, k is 50"):
+        EvaluateCounts(EvaluateParameters()).open({"scan": scanned})
+
+
+@pytest.mark.parametrize("mode", ["resamplings", "signal"])
+def test_rebinning_into_the_same_windows_changes_nothing(engine, simulated, scanned, injected, mode):
+    source = scanned if mode == "resamplings" else injected
+    workload = Rebinned(RebinParameters(**WINDOWS, window_width=100.0, window_steps=16))
+    found = engine.run(workload, {"images": simulated, "scan": source})
+    for table in ("counts", "statistics"):
+        for name, column in found.tables[table].items():
+            assert np.array_equal(column, source.tables[table][name]), name
+
+
+def test_finer_windows_add_up_to_the_coarse_ones(engine, simulated, scanned):
+    workload = Rebinned(RebinParameters(**WINDOWS, window_width=50.0, window_steps=32))
+    found = engine.run(workload, {"images": simulated, "scan": scanned})
+    fine = found.tables["counts"]["background"].reshape(-1, 16, 2, 6).sum(axis=2)
+    assert np.array_equal(fine, scanned.tables["counts"]["background"])
+    assert [unit.key for unit in found.units] == [unit.key for unit in scanned.units]
+    assert len(list(workload.report({"finer": found}))) == 2
+
+
+def test_rebinning_another_resampling_is_refused(engine, simulated, scanned):
+    workload = Rebinned(RebinParameters(**WINDOWS))
+    with pytest.raises(UsageError, match="not the one of the scan"):
+        engine.run(workload, {"images": simulated, "scan": scanned}, seed=7)
+
+
+def test_rebinning_needs_centres(engine, simulated):
+    bare = engine.run(scan(keep_centres=False, resamplings=1), {"images": simulated})
+    with pytest.raises(UsageError, match="kept no centres"):
+        Rebinned(RebinParameters(**WINDOWS)).open({"images": simulated, "scan": bare})
+
+
+def toy_run(engine, simulated, values, **changes):
+    return engine.joined(
+        *(
+            engine.run(
+                FitToys(ToyParameters(evaluation_interval=(2600.0, 4200.0), injected=n, **changes)),
+                {"images": simulated},
+                sweep=("injected", n),
+            )
+            for n in values
+        )
+    )
+
+
+def test_toys_hold_the_events_of_the_sample(engine, simulated):
+    found = toy_run(engine, simulated, (0, 100), toys=400, block_size=150).tables["statistics"]
+    table = simulated.tables["images"]
+    inside = (table["m_jj"] >= 2600) & (table["m_jj"] < 4200)
+    background = int((inside & (table["label"] == 0)).sum())
+    assert found["background_jets"].mean() == pytest.approx(background, rel=0.01)
+    share = (inside & (table["label"] == 1)).sum() / (table["label"] == 1).sum()
+    assert found["signal_jets"][400:].mean() == pytest.approx(100 * share, abs=1)
+    assert not found["signal_jets"][:400].any()
+    assert np.median(found["fit_one_sided"][400:]) > np.median(found["fit_one_sided"][:400])
+
+
+def test_toys_of_overlapping_windows_are_refused(simulated):
+    workload = FitToys(ToyParameters(window_width=200.0))
+    with pytest.raises(UsageError, match="do not overlap"):
+        workload.open({"images": simulated})
+
+
+def test_more_signal_than_there_is_is_refused():
+    with pytest.raises(ValueError, match="holds 3 signal events"):
+        toys.draw_signal(np.zeros(3, np.int64), 4, windows=2, toys=1, rng=np.random.default_rng(1))
+
+
+@pytest.fixture(scope="module")
+def significances(engine, simulated, scanned, injected):
+    workload = Significances(SignificanceParameters(statistics=("mls_one_sided", "chisq_ndof")))
+    given = {
+        "scan": scanned, "signal": injected, "toys": toy_run(engine, simulated, (0, 40, 120), toys=200),
+    }  # fmt: skip
+    return workload, engine.run(workload, given)
+
+
+def test_points(significances, scanned, injected):
+    _, found = significances
+    points = found.tables["points"]
+    own = (points["statistic"] == b"mls_one_sided") & (points["method"] == b"scan")
+    assert points["injected"][own].tolist() == [0, 40, 120]
+    assert points["resamplings"][own].tolist() == [6, 6, 6]
+    # by hand: the mean over initialisations of each resampling, p against the null
+    null = scanned.tables["statistics"]["mls_one_sided"].reshape(7, 3).mean(axis=1)[1:]
+    signal = injected.tables["statistics"]["mls_one_sided"].reshape(2, 6, 3).mean(axis=2)[1]
+    assert points["value"][own][2] == pytest.approx(np.quantile(signal, [0.25, 0.5, 0.75]))
+    assert points["p"][own][2] == pytest.approx(np.quantile(empirical_p(signal, null), [0.75, 0.5, 0.25]))
+    ratio = injected.tables["statistics"]["signal_jets"] / injected.tables["statistics"]["background_jets"]
+    assert points["signal_to_background"][own][2] == pytest.approx(ratio[18:].mean())
+
+
+def test_samples(significances, scanned):
+    samples = significances[1].tables["samples"]
+    own = (
+        (samples["statistic"] == b"chisq_ndof") & (samples["method"] == b"scan") & (samples["injected"] == 0)
+    )
+    assert samples["resampling"][own].tolist() == [-1, 0, 1, 2, 3, 4, 5]
+    values = scanned.tables["statistics"]["chisq_ndof"].reshape(7, 3).mean(axis=1)
+    assert samples["value"][own] == pytest.approx(values)
+    assert np.isfinite(samples["z"]).all()
+
+
+def test_figures_show_the_tables(significances, tmp_path):
+    workload, found = significances
+    figures = {one.name: one.figure for one in workload.report({"significance": found})}
+    assert list(figures) == [
+        "null-distribution-mls_one_sided", "sensitivity-mls_one_sided",
+        "null-distribution-chisq_ndof", "sensitivity-chisq_ndof",
+    ]  # fmt: skip
+    axis = figures["null-distribution-mls_one_sided"].axes[0]
+    samples = found.tables["samples"]
+    scan_rows = (samples["statistic"] == b"mls_one_sided") & (samples["method"] == b"scan")
+    scan_rows &= samples["resampling"] >= 0
+    assert sum(patch.get_height() for patch in axis.patches if patch.get_width() < 1) >= 6
+    medians = [np.median(samples["value"][scan_rows & (samples["injected"] == n)]) for n in (40, 120)]
+    assert [line.get_xdata()[0] for line in axis.lines] == pytest.approx(medians)
+    upper, lower = figures["sensitivity-mls_one_sided"].axes
+    points = found.tables["points"]
+    curves = [one for one in upper.lines if "median" in one.get_label()]
+    for method, line in zip((b"scan", b"fit"), curves, strict=True):
+        own = (
+            (points["statistic"] == b"mls_one_sided")
+            & (points["method"] == method)
+            & (points["injected"] > 0)
+        )
+        assert line.get_xdata().tolist() == [40, 120]
+        assert line.get_ydata() == pytest.approx(points["z"][own, 1])
+    assert lower.get_ylabel() == "Z ratio"
+    for name, figure in figures.items():
+        figure.savefig(tmp_path / f"{name}.png")
+
+
+def test_a_step_that_swept_more_is_refused(engine, scanned):
+    twice = engine.joined(scanned, scanned)
+    workload = Significances(SignificanceParameters())
+    with pytest.raises(UsageError, match="holds a run several times"):
+        engine.run(workload, {"scan": twice})
+
+
+def test_overlapping_ids(engine, simulated, scanned):
+    """The same resamplings in two steps count once; other values under the same numbers are refused."""
+    workload = Significances(SignificanceParameters(statistics=("mls_one_sided",)))
+    more = engine.run(scan(first_resampling=4, resamplings=4, include_original=False), {"images": simulated})
+    found = engine.run(workload, {"scan": scanned, "more_scans": more}).tables["points"]
+    assert found["null_size"].tolist() == [8]
+    other = engine.run(
+        scan(first_resampling=4, resamplings=4, include_original=False), {"images": simulated}, seed=8
+    )
+    with pytest.raises(UsageError, match=r"resampling 4, initialisation 0 with 0 injected.*in scan.*in also"):
+        engine.run(workload, {"scan": scanned, "more_scans": other})
+
+
+def test_without_a_null_there_is_no_significance(engine, injected):
+    with pytest.raises(UsageError, match="hold no resampling without signal"):
+        engine.run(Significances(SignificanceParameters()), {"scan": injected})
+
+
+def test_unknown_statistics_are_refused():
+    with pytest.raises(ValueError, match="unknown statistic 'mls'"):
+        SignificanceParameters(statistics=("mls",))
+
+
+RESAMPLING = np.array([0, 0, 0, 1, 1, 1, 2, 2])
+INITIALISATION = np.array([2, 0, 1, 0, 1, 2, 0, 1])
+VALUES = np.array([9.0, 1.0, 2.0, 3.0, 4.0, 8.0, 5.0, 7.0])
+
+
+@pytest.mark.parametrize(
+    ("how", "size", "numbers", "expected"),
+    [
+        ("mean", 0, [0, 1, 2], [1.5, 3.5, 6.0]),
+        ("mean", 3, [0, 1], [4.0, 5.0]),
+        ("median", 3, [0, 1], [2.0, 4.0]),
+        ("max", 2, [0, 1, 2], [2.0, 4.0, 7.0]),
+        ("min", 1, [0, 1, 2], [1.0, 3.0, 5.0]),
+        ("each", 2, [0, 0, 1, 1, 2, 2], [1.0, 2.0, 3.0, 4.0, 5.0, 7.0]),
+        ("mean", 4, [], []),
+    ],
+)
+def test_ensembles(how, size, numbers, expected):
+    found = calibration.ensembles(RESAMPLING, INITIALISATION, VALUES, size=size, how=how)
+    assert found[0].tolist() == numbers
+    assert found[1].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("z", "bound", "expected"),
+    [
+        ([0.5, 2.0, 4.0], [0, 0, 0], 250.0),
+        ([0.5, 3.0, 4.0], [0, 0, 0], 200.0),
+        ([0.5, 2.0, 4.0], [0, 0, 1], None),
+        ([0.5, 2.0, 2.5], [0, 0, 0], None),
+        ([3.5, 4.0, 5.0], [0, 0, 0], None),
+    ],
+)
+def test_crossing(z, bound, expected):
+    found = calibration.crossing(np.array([100.0, 200.0, 300.0]), np.array(z), np.array(bound, bool), level=3)
+    assert found.is_reached == (expected is not None)
+    if expected:
+        assert found.events == pytest.approx(expected)
+    else:
+        assert np.isnan(found.events)
+
+
+def test_quartiles_that_are_bounds_are_flagged():
+    runs = significance.RunValues(
+        "scan",
+        injected=np.r_[np.zeros(50), np.full(4, 9)].astype(int),
+        resampling=np.r_[np.arange(50), np.arange(4)],
+        initialisation=np.zeros(54, int),
+        value=np.r_[np.arange(50.0), 48.5, 60, 61, 62],
+        signal_to_background=np.zeros(54),
+    )
+    null, signal = significance.scored(runs, how="mean", size=1)
+    assert not null.spread.is_bound[1]
+    assert signal.spread.is_bound.tolist() == [True, True, True]
+    assert signal.spread.z == pytest.approx([2.0537] * 3, abs=1e-3)
+    # one null value is larger than the first: p = 1/50 is known, not a bound
+    assert signal.each.is_bound.tolist() == [False, True, True, True]
+
+
+def test_windows_of_masses():
+    windows = counting.mass_windows((3000.0, 3400.0), 50.0, steps=3)
+    from hpcml.workloads.jets.steps.significance import _window_of
+
+    found = _window_of(np.array([2999.0, 3000.0, 3049.9, 3050.0, 3175.0, 3399.0, 3400.0]), windows)
+    assert found.tolist() == [-1, 0, 0, -1, 1, 2, -1]
