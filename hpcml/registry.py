@@ -6,10 +6,14 @@ given as `file.py:Class` or `package.module:Class`.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import importlib.util
 import sys
+import typing
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from hpcml.errors import HpcmlError, UsageError, nearest
 from hpcml.user_code import describe_exception
@@ -110,3 +114,18 @@ def _from_file(where: str, base: Path | None) -> object:
     sys.modules[key] = module
     spec.loader.exec_module(module)
     return module
+
+
+def make_parameters(kind: Any, value: Any) -> Any:
+    """JSON value -> the type a parameter was declared with: lists become tuples, mappings dataclasses."""
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type) and isinstance(value, Mapping):
+        hints = typing.get_type_hints(kind)
+        return kind(**{name: make_parameters(hints[name], item) for name, item in value.items()})
+    if isinstance(value, list):
+        inner = [item for item in typing.get_args(kind) if item is not Ellipsis]
+        return tuple(make_parameters(inner[0] if inner else Any, item) for item in value)
+    if isinstance(value, Mapping):
+        for option in typing.get_args(kind):  # Optional[SomeDataclass]
+            if dataclasses.is_dataclass(option):
+                return make_parameters(option, value)
+    return value

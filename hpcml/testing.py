@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpcml.directory.opened import FileInput, restore
+from hpcml.directory.inputs import FileInput
 from hpcml.jobfile.parameters import check_parameters
+from hpcml.registry import make_parameters
 from hpcml.store.context import UnitContext
 from hpcml.store.layout import StepLayout
 from hpcml.store.recorder import collect_result
@@ -87,7 +88,7 @@ def _parameters(workload: type[Workload], given: Mapping[str, Any]) -> Any:
     if wrong:
         key = ".".join(str(part) for part in wrong[0].key)
         raise WorkloadProblem(f"{key}: {wrong[0].what}, found {wrong[0].found!r}")
-    return restore(kind, dict(given))
+    return make_parameters(kind, dict(given))
 
 
 def _input(name: str, value: Input | str | Path | Sequence[str | Path]) -> Input:

@@ -97,9 +97,7 @@ EMULSION = (
             "energy.parameters.fit_sizes=[0, 300]",
         ),
     ),
-    ShippedJob(
-        "emulsion/data.yaml", ("tracks.parameters.showers=8", "tracks.parameters.density=50")
-    ),
+    ShippedJob("emulsion/data.yaml", ("tracks.parameters.showers=8", "tracks.parameters.density=50")),
 )
 
 
@@ -108,7 +106,7 @@ def versions() -> dict[str, str]:
 
 
 def hpcml(*words: Any, cwd: Path) -> str:
-    """`hpcml ...` with the pinned kernels: what it printed; fails with that when it ends otherwise than with 0."""
+    """`hpcml ...` with the pinned kernels: what it printed. Any exit code but 0 fails."""
     environment = {**os.environ, "LHCO": "/data", **PINNED}
     environment.setdefault("HPCML_TEST_DATA", "/data")
     done = subprocess.run(
@@ -124,7 +122,8 @@ def run(job: ShippedJob, folder: Path, *options: Any) -> Path:
     smaller = [word for change in job.smaller for word in ("--set", f"steps.{change}")]
     hpcml("run", f"jobs/{job.path}", *smaller, *options, cwd=folder)
     campaign = next(
-        line.split()[1] for line in (folder / "jobs" / job.path).read_text().splitlines()
+        line.split()[1]
+        for line in (folder / "jobs" / job.path).read_text().splitlines()
         if line.startswith("campaign:")
     )
     return folder / "campaigns" / campaign

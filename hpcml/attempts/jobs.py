@@ -6,16 +6,14 @@ Jobs, read_jobs (one call whatever the number of shards, none for HTCondor's eve
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from hpcml.directory.opened import OpenCampaign
 from hpcml.errors import SchedulerError, UsageError
-from hpcml.schedulers import shell
 from hpcml.schedulers.base import JobRecord, JobRef, Scheduler, Submission, scheduler
 from hpcml.schedulers.htcondor.event_log import read_event_log
 from hpcml.schedulers.queries import event_records, job_records
 from hpcml.states import JobState
-from hpcml.store.journal import Journal, read_journal
+from hpcml.store.journal import read_journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,63 +127,3 @@ def _add_asked(who: Scheduler, plain: list[tuple[int, Submission, str]], since: 
             ]
         else:
             jobs.merges_and_dags.append((submission, JobRef(job), records[JobRef(job)]))
-
-
-def next_attempt(opened: OpenCampaign) -> int:
-    """One more than the largest attempt that was begun; what was only rendered may be written again."""
-    begun = [
-        int(word["attempt"]) for word in read_journal(opened.layout.journal, "submitting", "shard-started")
-    ]
-    # jobs print into their attempt's folder: it was submitted, whatever became of the journal
-    begun += [_number(path.parent.parent.parent) for path in opened.layout.submit.glob("attempt-*/*/logs/*")]
-    begun += [
-        _number(path)
-        for step in opened.steps
-        for path in step.layout.attempt(1).parent.glob("attempt-*.json")
-    ]
-    return max(begun, default=0) + 1
-
-
-def _number(path: Path) -> int:
-    return int(path.stem.rpartition("-")[2])
-
-
-def lost_replies(opened: OpenCampaign) -> list[dict[str, object]]:
-    """Submissions that were begun and never answered (the machine died, the scheduler was silent)."""
-    answered = {(word["attempt"], word["name"]) for word in read_journal(opened.layout.journal, "submitted")}
-    begun = read_journal(opened.layout.journal, "submitting")
-    return [word for word in begun if (word["attempt"], word["name"]) not in answered]
-
-
-def recover_lost_replies(opened: OpenCampaign) -> list[str]:
-    """Find jobs whose submit reply was lost by the tag they carry, and record their ids."""
-    lost = lost_replies(opened)
-    who = scheduler(opened.campaign.site.scheduler)
-    journal = Journal(opened.layout.journal)
-    found: list[str] = []
-    for word in lost:
-        tag = f"hpcml:{opened.campaign.identity}:{word['attempt']}:{word['name']}"
-        command = who.find_command(tag)
-        jobs = who.parse_find(shell.ask(command), tag) if command else []
-        for job in jobs[-1:]:
-            journal.write(
-                "submitted",
-                attempt=word["attempt"],
-                name=word["name"],
-                step=word["step"],
-                job=job,
-                scheduler=who.name,
-            )
-            found.append(job)
-    return found
-
-
-def jobs_of(opened: OpenCampaign) -> Jobs:
-    """What the scheduler knows of the campaign, after adopting jobs whose submit reply was lost."""
-    problem = ""
-    if lost_replies(opened):
-        try:
-            recover_lost_replies(opened)
-        except SchedulerError as error:
-            problem = error.message
-    return read_jobs(opened, error=problem)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hpcml.attempts.jobs import Jobs, ShardJob
 from hpcml.attempts.output import LogFile
+from hpcml.directory.attempts import attempt_numbers
 from hpcml.directory.opened import OpenStep
 from hpcml.errors import EXIT_INCOMPLETE
 from hpcml.schedulers.base import JobRecord, scheduler
@@ -21,7 +22,6 @@ from hpcml.schedulers.job_output import JobOutput, read_job_output, refine_recor
 from hpcml.states import JobState
 from hpcml.store.ledger import Ledger
 from hpcml.store.units import shard_bounds
-from hpcml.worker.assignment import attempt_numbers
 
 TAIL = 60
 _FROM = re.compile(r"^Error from \S+: ")

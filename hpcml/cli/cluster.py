@@ -66,9 +66,9 @@ def render(
     place: Path, overrides: tuple[str, ...], site: str | None, folder: Path | None, step_name: str | None
 ) -> None:
     """Write the scheduler's files, to look at or to submit by hand."""
-    from hpcml.attempts.jobs import next_attempt
     from hpcml.attempts.rendering import render as render_files
-    from hpcml.commands.submit import refuse_local, submittable_steps
+    from hpcml.attempts.submission import refuse_local, submittable_steps
+    from hpcml.directory.attempts import next_attempt
 
     opened = planned(place, overrides, site, folder)
     refuse_local(opened)

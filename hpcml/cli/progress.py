@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+    from hpcml.attempts.submission import SubmitResult
     from hpcml.commands.efficiency import StepEfficiency
     from hpcml.commands.merge import MergeResult
     from hpcml.commands.run import Progress
     from hpcml.commands.status import CampaignStatus
-    from hpcml.commands.submit import SubmitResult
 
 PLAIN_SECONDS = 30.0
 

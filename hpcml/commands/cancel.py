@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hpcml.attempts.jobs import jobs_of
-from hpcml.commands.submit import refuse_local
+from hpcml.attempts.refresh import jobs_of
+from hpcml.attempts.submission import refuse_local
 from hpcml.directory.opened import OpenCampaign
 from hpcml.errors import SchedulerError
 from hpcml.schedulers import shell

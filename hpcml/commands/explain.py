@@ -10,8 +10,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from hpcml.attempts.jobs import Jobs, jobs_of
+from hpcml.attempts.jobs import Jobs
 from hpcml.attempts.outcomes import JobOutcome
+from hpcml.attempts.refresh import jobs_of
 from hpcml.attempts.request import request
 from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import EXIT_INCOMPLETE

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hpcml.directory.intake import ingest
+from hpcml.directory.listing import ensure_listed
 from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import Incomplete, IntegrityError, UsageError
 from hpcml.provenance import provenance
@@ -100,7 +101,7 @@ def merge(
     listed = [
         behind.name
         for behind in opened.steps
-        if step.name in behind.earlier_steps() and behind.ensure_listed()
+        if step.name in behind.earlier_steps() and ensure_listed(behind)
     ]
     return MergeResult(**{**_fields(merged), "listed": listed})
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from hpcml.campaign import Campaign, StepInput, StepPlan
-from hpcml.directory.opened import OpenCampaign, other_campaign, table_digest
+from hpcml.directory.inputs import other_campaign, table_digest
+from hpcml.directory.listing import plan_listing
+from hpcml.directory.opened import OpenCampaign
 from hpcml.errors import PlanConflict, UsageError
 from hpcml.schedulers.path_policy import check_paths
 from hpcml.store import manifest
@@ -49,16 +51,19 @@ def plan(campaign: Campaign, root: Path) -> PlanResult:
         what = "new"
     check_paths(campaign, root)
     opened = OpenCampaign(root, campaign)
+    listings = []
     for step in opened.steps:
         step.instance(next(iter(step.combinations()), {}))  # parameters and version fit the workload
-        step.prepare_listing()  # a plan that is refused leaves the campaign as it was
+        listings.append(plan_listing(step))  # a plan that is refused leaves the campaign as it was
     if what != "unchanged":
         manifest.write_campaign(root, campaign)
         Journal(layout.journal).write("planned", what=what, revision=campaign.revision)
     counts: dict[str, int] = {}
     waiting: dict[str, list[str]] = {}
-    for step in opened.steps:
-        if step.ensure_listed():
+    for step, listing in zip(opened.steps, listings, strict=True):
+        if listing is not None:
+            listing.write()
+        if step.inputs_ready():
             counts[step.name] = len(step.units())
         else:
             counts[step.name] = -1

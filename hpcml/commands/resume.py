@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpcml.attempts.jobs import Jobs, jobs_of, next_attempt
+from hpcml.attempts.jobs import Jobs
+from hpcml.attempts.refresh import jobs_of
 from hpcml.attempts.request import record_request, request
+from hpcml.attempts.submission import SubmitResult, refuse_local, send, submittable_steps
 from hpcml.campaign import Campaign
-from hpcml.commands.run import exclusive_lock, write_attempt
-from hpcml.commands.submit import SubmitResult, refuse_local, send, submittable_steps
+from hpcml.directory.attempts import attempt_numbers, next_attempt, write_attempt
 from hpcml.directory.intake import ingest
+from hpcml.directory.listing import ensure_listed
+from hpcml.directory.lock import exclusive_lock
 from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import Incomplete, SchedulerError, UsageError
 from hpcml.schedulers.base import JobRef
 from hpcml.states import JobState
 from hpcml.store.ledger import failed_attempts
 from hpcml.store.units import shard_bounds
-from hpcml.worker.assignment import attempt_numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,7 +78,7 @@ def _resume(opened: OpenCampaign, jobs: Jobs, shards: int, dry_run: bool, automa
     ingest(opened)
     steps, waiting = submittable_steps(opened)
     first = steps[0]
-    if not first.ensure_listed():
+    if not ensure_listed(first):
         raise Incomplete(f"step {first.name!r} waits for {', '.join(first.earlier_steps())}")
     busy = _units_of_live_jobs(first, jobs)
     ledger = first.ledger()

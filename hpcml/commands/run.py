@@ -6,22 +6,19 @@ over what is missing.
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hpcml.attempts.jobs import next_attempt
 from hpcml.commands.merge import MergeResult, merge
+from hpcml.directory.attempts import write_attempt
 from hpcml.directory.intake import ingest
+from hpcml.directory.listing import ensure_listed
+from hpcml.directory.lock import exclusive_lock
 from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import (
     EXIT_DONE,
@@ -30,17 +27,13 @@ from hpcml.errors import (
     HpcmlError,
     Incomplete,
     Interrupted,
-    UsageError,
 )
 from hpcml.launchers import launcher_words
 from hpcml.schedulers import shell
-from hpcml.store.atomic import create_once, storage_errors
-from hpcml.store.sealed import runs_of
 from hpcml.worker import allocation
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 POLL = 0.2
 PATIENCE = 60.0
@@ -83,28 +76,6 @@ class RunOptions:
     allow_missing: bool = False
 
 
-@contextmanager
-def exclusive_lock(opened: OpenCampaign) -> Iterator[None]:
-    """Hold the campaign's lock: one `run` or `resume` at a time. The lock dies with its holder."""
-    path = opened.layout.lock
-    with storage_errors(path):
-        handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(handle, 200, 0).decode(errors="replace").strip()
-            raise UsageError(
-                f"another run or resume is at work in {opened.root} ({holder})",
-                "wait for it or stop it; `hpcml status DIR` shows how far it is",
-            ) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)
-        yield
-    finally:
-        os.close(handle)
-
-
 def run(opened: OpenCampaign, effort: RunOptions, progress: Progress) -> list[MergeResult]:
     """Compute and merge every step that is not merged yet.
 
@@ -116,7 +87,7 @@ def run(opened: OpenCampaign, effort: RunOptions, progress: Progress) -> list[Me
 
 
 def _step(step: OpenStep, effort: RunOptions, progress: Progress) -> MergeResult:
-    if not step.ensure_listed():
+    if not ensure_listed(step):
         raise Incomplete(
             f"step {step.name!r} waits for {', '.join(step.earlier_steps())}",
             "`hpcml resume DIR` computes it",
@@ -146,16 +117,6 @@ def _attempt(step: OpenStep, effort: RunOptions, begun: bool) -> tuple[int, int]
     if not begun and effort.shards in (0, planned):
         return 1, planned
     return write_attempt(step, effort.shards or planned)
-
-
-def write_attempt(step: OpenStep, shards: int, numbers: NDArray[np.int64] | None = None) -> tuple[int, int]:
-    """Write down what a resume sets out to do, the units missing now (or `numbers`); (attempt, shards)."""
-    runs = runs_of(step.ledger().missing if numbers is None else numbers)
-    text = json.dumps({"shards": shards, "units": [[int(a), int(n)] for a, n in runs.tolist()]})
-    attempt = max(2, next_attempt(step.opened))
-    while not create_once(step.layout.attempt(attempt), text):
-        attempt += 1
-    return attempt, shards
 
 
 def _command(step: OpenStep, shard: int, attempt: int, ranks: int) -> list[str]:

@@ -10,8 +10,9 @@ import secrets
 import shutil
 from pathlib import Path
 
+from hpcml.directory.inputs import check_inputs, other_campaign
 from hpcml.directory.intake import ingest
-from hpcml.directory.opened import OpenCampaign, OpenStep, other_campaign, units_not_listed
+from hpcml.directory.opened import OpenCampaign, OpenStep, units_not_listed
 from hpcml.errors import UsageError
 from hpcml.store.journal import read_journal
 from hpcml.store.layout import Layout
@@ -19,7 +20,6 @@ from hpcml.store.output_archive import EARLIER
 from hpcml.store.sandbox import Sandbox, write_sandbox_note
 from hpcml.store.sealed import runs_of
 from hpcml.store.table import StepTable
-from hpcml.worker.assignment import check_inputs
 
 
 def make_sandbox(opened: OpenCampaign, step: OpenStep, attempt: int) -> Path:

@@ -89,7 +89,7 @@ def check_with_job(
 
 
 def _wait(opened: OpenCampaign, timeout: float, say: Callable[[str], None]) -> None:
-    from hpcml.attempts.jobs import jobs_of
+    from hpcml.attempts.refresh import jobs_of
 
     begun = time.monotonic()
     said = ""

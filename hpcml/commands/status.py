@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from hpcml.attempts.jobs import Jobs, jobs_of
+from hpcml.attempts.jobs import Jobs
+from hpcml.attempts.refresh import jobs_of
+from hpcml.directory.attempts import attempt_numbers
 from hpcml.directory.intake import ingest
 from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.states import ShardState, shard_state
 from hpcml.store.journal import read_journal
 from hpcml.store.ledger import Ledger, failed_attempts
 from hpcml.store.units import shard_bounds
-from hpcml.worker.assignment import attempt_numbers
 
 RECENT = 120.0
 

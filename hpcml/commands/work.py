@@ -11,11 +11,12 @@ import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from hpcml.directory.attempts import attempt_numbers
 from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, HpcmlError
 from hpcml.store.journal import Journal
 from hpcml.worker import allocation
-from hpcml.worker.assignment import Assignment, ShardRequest, assign, attempt_numbers
+from hpcml.worker.assignment import Assignment, ShardRequest, assign
 from hpcml.worker.claims import Claims
 from hpcml.worker.comm import Comm, connect
 from hpcml.worker.rank import Rank

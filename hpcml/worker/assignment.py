@@ -6,18 +6,19 @@ inputs.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hpcml.directory.attempts import attempt_numbers
+from hpcml.directory.inputs import check_inputs
 from hpcml.directory.intake import ingest
 from hpcml.directory.opened import OpenStep
-from hpcml.errors import InputChanged, PlanConflict, UsageError
+from hpcml.errors import PlanConflict, UsageError
 from hpcml.store.ledger import failed_attempts, scan
 from hpcml.store.recorder import seal_left_logs
 from hpcml.store.sealed import UNIT_RANGE, ids_of
@@ -65,20 +66,6 @@ def shard_numbers(request: ShardRequest, step: OpenStep) -> np.ndarray[Any, np.d
     return mine
 
 
-def attempt_numbers(step: OpenStep, attempt: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], int]:
-    """(unit numbers, shards) of an attempt.
-
-    A resume writes them down for the step that it found unfinished; for the first attempt, and for
-    steps whose units were not listed then, they are all units in the job file's shards.
-    """
-    try:
-        raw = json.loads(step.layout.attempt(attempt).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return np.arange(len(step.units())), step.plan.resources.shards
-    runs = np.array([tuple(run) for run in raw["units"]], UNIT_RANGE)
-    return ids_of(runs), int(raw["shards"])
-
-
 def assign(request: ShardRequest, step: OpenStep) -> Assignment:
     """Rank 0: which units of the shard are still to do."""
     check_inputs(step)
@@ -109,17 +96,3 @@ def assign(request: ShardRequest, step: OpenStep) -> Assignment:
     if len(cost) and cost.min() != cost.max():
         pending = pending[np.argsort(-cost, kind="stable")]
     return Assignment(pending, failures, len(beyond), len(numbers))
-
-
-def check_inputs(step: OpenStep) -> None:
-    """InputChanged when a file is no longer what was planned (size, then mtime and sampled hash)."""
-    from hpcml.inputfile import input_changed
-
-    for name, one in step.plan.inputs.items():
-        for file in one.files:
-            why = input_changed(replace(file, path=step.opened.place(file.path)))
-            if why:
-                raise InputChanged(
-                    f"input {name!r} of step {step.name!r} has changed since it was planned: {why}",
-                    "put the file back, or plan a new campaign for the new one",
-                )

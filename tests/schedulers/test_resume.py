@@ -12,7 +12,7 @@ import pytest
 import toy
 import yaml
 
-from hpcml.commands import submit as submitting
+from hpcml.attempts import submission
 from hpcml.directory.opened import OpenCampaign
 
 from .conftest import Fakes
@@ -200,7 +200,7 @@ def test_a_place_for_output_that_is_read_only_refuses_too(campaign: Campaign, fa
 def test_a_scheduler_that_does_not_answer_gets_nothing_twice(
     campaign: Campaign, fakes: Fakes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submitting, "SUBMIT_SECONDS", 0.5)
+    monkeypatch.setattr(submission, "SUBMIT_SECONDS", 0.5)
     campaign.plan()
     fakes.answer("sbatch", sleep=60)
     ended = campaign.hpcml("submit", campaign.root)
