@@ -66,17 +66,9 @@ def render(
     place: Path, overrides: tuple[str, ...], site: str | None, folder: Path | None, step_name: str | None
 ) -> None:
     """Write the scheduler's files, to look at or to submit by hand."""
-    from hpcml.attempts.rendering import render as render_files
-    from hpcml.attempts.submission import refuse_local, submittable_steps
-    from hpcml.directory.attempts import next_attempt
+    from hpcml.commands.render import render as render_files
 
-    opened = planned(place, overrides, site, folder)
-    refuse_local(opened)
-    steps = [opened.step(step_name)] if step_name else submittable_steps(opened)[0]
-    attempt = next_attempt(opened)
-    shards = {step.name: range(step.plan.resources.shards) for step in steps}
-    out = opened.layout.attempt_folder(attempt)
-    for path in render_files(opened.root, opened.campaign, attempt=attempt, shards=shards, out=out):
+    for path in render_files(planned(place, overrides, site, folder), step_name):
         click.echo(path)
 
 
@@ -98,7 +90,13 @@ def submit(
         click.echo(line)
 
 
-def resume_there(opened: OpenCampaign, shards: int | None, dry_run: bool, automatic: int | None) -> int:
+def resume_there(
+    opened: OpenCampaign,
+    shards: int | None,
+    retry_failed: Sequence[str],
+    dry_run: bool,
+    automatic: int | None,
+) -> int:
     """`hpcml resume` of a campaign that was planned for a cluster.
 
     automatic: the attempt whose merge job says it. It hears 85 when a later attempt goes on.
@@ -106,8 +104,14 @@ def resume_there(opened: OpenCampaign, shards: int | None, dry_run: bool, automa
     from hpcml.cli.progress import sent_lines
     from hpcml.commands.resume import resume
 
-    resumed = resume(opened, shards=shards or 0, dry_run=dry_run, automatic=automatic is not None)
-    for line in resumed.words:
+    resumed = resume(
+        opened,
+        shards=shards or 0,
+        retry_failed=retry_failed,
+        dry_run=dry_run,
+        automatic=automatic is not None,
+    )
+    for line in resumed.messages:
         click.echo(line)
     if resumed.sent is not None:
         for line in sent_lines(resumed.sent, dry_run):
@@ -154,8 +158,11 @@ def cancel(directory: Path, dry_run: bool) -> None:
 def logs(directory: Path, step_name: str | None, shard: int | None, lines: int) -> None:
     """What jobs printed, the end of each file."""
     from hpcml.commands.logs import log_files
+    from hpcml.directory.history import History
 
-    for log in log_files(open_campaign(directory), step=step_name, shard=shard):
+    opened = open_campaign(directory)
+    history = History.read(opened.layout.journal)
+    for log in log_files(opened, history, step=step_name, shard=shard):
         click.echo(f"==> {log.path}")
         for line in log.tail(lines):
             click.echo(line)

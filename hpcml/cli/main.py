@@ -37,6 +37,7 @@ from hpcml.cli.cluster import (
 from hpcml.errors import EXIT_BUG, HpcmlError
 
 if TYPE_CHECKING:
+    from hpcml.commands.run import RunOptions
     from hpcml.directory.opened import OpenCampaign
     from hpcml.inputfile import HashMode
     from hpcml.jobfile.resolve import Resolved
@@ -212,26 +213,28 @@ def plan(
 @SITE
 @FOLDER
 @HASH
-@click.option("--ranks", type=click.IntRange(1), default=None, help="Processes a shard [the job file's].")
-@click.option("--shards", type=click.IntRange(1), default=None, help="Shards a step [the job file's].")
+@STEP
+@click.option("--ranks", type=click.IntRange(1), default=None, help="Processes per shard [the job file's].")
+@click.option("--shards", type=click.IntRange(1), default=None, help="Shards per step [the job file's].")
 @click.option("--allow-missing", is_flag=True, help="Merge without units that failed; the table lists them.")
 def run(
     job: Path, overrides: tuple[str, ...], site: str | None, folder: Path | None, hash_mode: HashMode,
-    ranks: int | None, shards: int | None, allow_missing: bool,
+    step_name: str | None, ranks: int | None, shards: int | None, allow_missing: bool,
 ) -> None:  # fmt: skip
     """Do all of a campaign on this machine: plan, compute, merge, report."""
+    from hpcml.commands.run import RunOptions
+
     opened = planned(job, overrides, site, folder, hash_mode)
-    _run_here(opened, ranks, shards, allow_missing)
+    _run_here(opened, RunOptions(ranks or 0, shards or 0, allow_missing, step_name or ""))
 
 
-def _run_here(opened: OpenCampaign, ranks: int | None, shards: int | None, allow_missing: bool) -> None:
+def _run_here(opened: OpenCampaign, options: RunOptions) -> None:
     from hpcml.cli.progress import shown_progress
     from hpcml.commands.report import report
-    from hpcml.commands.run import RunOptions
     from hpcml.commands.run import run as run_all
 
     with shown_progress() as progress:
-        run_all(opened, RunOptions(ranks or 0, shards or 0, allow_missing), progress)
+        run_all(opened, options, progress)
     page = report(opened)
     if page:
         print(f"report: {page}")
@@ -259,18 +262,16 @@ def resume(
     dry_run: bool,
 ) -> int:
     """Compute what is missing, then merge; on a cluster, submit what is missing."""
+    from hpcml.commands.run import RunOptions
+
     opened = open_campaign(directory)
     on_cluster = opened.campaign.site.scheduler != "local" and not here
     if dry_run and not on_cluster:
         raise click.UsageError("--dry-run shows what would be submitted; here nothing is submitted")
-    if retry_failed:
-        from hpcml.store.journal import Journal
-
-        for step in chosen_steps(opened, step_name):
-            Journal(opened.layout.journal).write("failures-forgiven", step=step.name)
+    forgiven = tuple(step.name for step in chosen_steps(opened, step_name)) if retry_failed else ()
     if on_cluster:
-        return resume_there(opened, shards, dry_run, automatic)
-    _run_here(opened, ranks, shards, allow_missing)
+        return resume_there(opened, shards, forgiven, dry_run, automatic)
+    _run_here(opened, RunOptions(ranks or 0, shards or 0, allow_missing, retry_failed=forgiven))
     return 0
 
 

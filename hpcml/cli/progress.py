@@ -128,7 +128,7 @@ def status_lines(found: CampaignStatus) -> Iterator[str]:
     if found.scheduler_error:
         yield f"the scheduler does not answer: {found.scheduler_error}"
     for step in found.steps:
-        if step.units < 0:
+        if step.units is None:
             yield f"{step.name:<20} waiting for the steps before it"
             continue
         running = f", {_rate(step.rate)}, {_time(step.seconds_left)} left" if step.rate else ""
