@@ -64,7 +64,7 @@ def merge(
 ) -> MergeResult:
     """Merge one step and list the units of the steps that waited for it.
 
-    history: what the caller has read of the journal; the rest is read only when units are missing.
+    history: the journal, if the caller has read it; else it is read when units are missing.
 
     Raises Incomplete (missing or failed units), IntegrityError (damage, contradiction).
     """
@@ -86,7 +86,7 @@ def merge(
         in_logs[np.asarray(log.ids, np.int64)] = True
     missing = np.flatnonzero(~in_parts)
     unsealed = np.flatnonzero(in_logs & ~in_parts)
-    reasons = _reasons(step, units, missing, set(unsealed.tolist()), history or History())
+    reasons = _reasons(step, units, missing, set(unsealed.tolist()), history)
     if len(missing) and not allow_missing:
         raise _missing_error(step, units, missing, reasons)
     source_digest = _source_digest(ledger, step, missing, on_conflict)
@@ -223,12 +223,13 @@ def _small_datasets(
 
 
 def _reasons(
-    step: OpenStep, units: UnitList, missing: NDArray[np.int64], unsealed: set[int], history: History
+    step: OpenStep, units: UnitList, missing: NDArray[np.int64], unsealed: set[int], history: History | None
 ) -> dict[int, str]:
     """Why each missing unit is missing, in a few words."""
     if not len(missing):
         return {}
-    failures = history.updated(step.opened.layout.journal).failures(step.name)
+    history = history or History.read(step.opened.layout.journal)
+    failures = history.failures(step.name)
     reasons = {}
     for number in missing.tolist():
         key = units.key(number)

@@ -88,14 +88,20 @@ def run(opened: OpenCampaign, options: RunOptions, progress: Progress) -> list[M
     with exclusive_lock(opened):
         history = refresh(opened).history
         history = history.with_entries(*forgive_failures(opened, options.retry_failed))
-        return [_step(step, options, history, progress) for step in _chosen(opened, options)]
+        results = []
+        for step in _chosen(opened, options):
+            _compute(step, options, history, progress)
+            history = history.updated(opened.layout.journal)
+            results.append(_merge(step, options, history, progress))
+        return results
 
 
 def _chosen(opened: OpenCampaign, options: RunOptions) -> list[OpenStep]:
     return [opened.step(options.step)] if options.step else opened.steps
 
 
-def _step(step: OpenStep, options: RunOptions, history: History, progress: Progress) -> MergeResult:
+def _compute(step: OpenStep, options: RunOptions, history: History, progress: Progress) -> None:
+    """All shards of the step, one after the other, in processes of their own."""
     if not ensure_listed(step):
         raise Incomplete(
             f"step {step.name!r} waits for {', '.join(step.earlier_steps())}",
@@ -110,6 +116,9 @@ def _step(step: OpenStep, options: RunOptions, history: History, progress: Progr
             code = _shard(step, shard, attempt, options, progress)
             if code not in (EXIT_DONE, EXIT_INCOMPLETE):
                 raise _shard_error(step, shard, attempt, code)
+
+
+def _merge(step: OpenStep, options: RunOptions, history: History, progress: Progress) -> MergeResult:
     merged = merge(
         step.opened,
         step,
