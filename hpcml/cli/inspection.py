@@ -1,7 +1,4 @@
-"""The commands that only look: report, status, verify, units, workloads.
-
-Their command lines.
-"""
+"""The commands that inspect a campaign: report, status, verify, units, workloads."""
 
 from __future__ import annotations
 
@@ -13,14 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hpcml.cli.cluster import DIR, STEP, chosen_steps, open_campaign
+from hpcml.cli.options import DIR, JSON, STEP, chosen_steps, open_campaign
 from hpcml.errors import IntegrityError
 
 if TYPE_CHECKING:
     from hpcml.commands.status import CampaignStatus
     from hpcml.directory.opened import OpenCampaign
-
-JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 
 @click.command()
@@ -50,7 +45,7 @@ def status(directory: Path, as_json: bool, watch: bool, cost: bool) -> None:
 def _show_efficiency(opened: OpenCampaign, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from hpcml.cli.progress import efficiency_lines
+    from hpcml.cli.text import efficiency_lines
     from hpcml.commands.efficiency import efficiency
     from hpcml.directory.intake import reading
 
@@ -64,7 +59,7 @@ def _show_efficiency(opened: OpenCampaign, as_json: bool) -> None:
 
 
 def _show_status(found: CampaignStatus, *, clear: bool) -> None:
-    from hpcml.cli.progress import status_lines
+    from hpcml.cli.text import status_lines
 
     if clear and sys.stdout.isatty():
         click.clear()
