@@ -108,7 +108,8 @@ def efficiency_lines(steps: list[StepEfficiency]) -> Iterator[str]:
         )
         if step.peak_memory:
             yield (
-                f"  peak memory {step.peak_memory / 1e9:.2f} GB a rank (asked {step.asked_memory / 1e9:.2f}),"
+                f"  peak memory {step.peak_memory / 1e9:.2f} GB per rank"
+                f" (asked {step.asked_memory / 1e9:.2f}),"
                 f" longest shard {time_text(step.longest)} (asked {time_text(step.asked_walltime)})"
             )
             yield (
