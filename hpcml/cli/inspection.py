@@ -93,7 +93,8 @@ def verify(directory: Path, as_json: bool, set_aside: bool) -> None:
     if found.problems and not set_aside:
         raise IntegrityError(
             found.problems[0],
-            f"`hpcml verify {directory} --set-aside` moves damaged files away; then `hpcml resume {directory}`",
+            f"`hpcml verify {directory} --set-aside` moves damaged files away;"
+            f" then `hpcml resume {directory}`",
         )
 
 

@@ -121,7 +121,7 @@ def test_the_journal_says_who_took_it_and_what_it_cost(tmp_path: Path, begun: Pa
     assert {word["shard"] for word in started} == set(range(SHARDS))
     assert all(word.get("taken_along_by", 3) == 3 for word in started)
     assert [word["shard"] for word in started if "taken_along_by" not in word] == [3]
-    (cost,) = efficiency(opened)
+    (cost,) = efficiency(opened, History.read(opened.layout.journal))
     ended = History.read(opened.layout.journal).of("shard-done")
     # one process: its seconds are shared out over its shards, not told once a shard
     assert cost.cpu == pytest.approx(sum(word["cpu_seconds"] for word in ended))
