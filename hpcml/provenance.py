@@ -11,27 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from hpcml.campaign import Campaign, StepPlan
+from hpcml.registry import family_packages
 from hpcml.seeds import STREAM_VERSION
 from hpcml.share import resource_folder
 
-PACKAGES = (
-    "hpcml",
-    "numpy",
-    "h5py",
-    "scipy",
-    "pandas",
-    "scikit-learn",
-    "fastjet",
-    "tsfresh",
-    "mpi4py",
-    "numba",
-)
+CORE_PACKAGES = ("hpcml", "numpy", "h5py", "mpi4py")
+# packages that are not called as the module that they bring
+_PACKAGE_OF = {"sklearn": "scikit-learn"}
 
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that results depend on, those that are installed."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    families = [_PACKAGE_OF.get(module, module) for module in family_packages()]
+    for name in (*CORE_PACKAGES, *families):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
