@@ -1,11 +1,10 @@
-"""How the last jobs of a step ended: the scheduler's word, what they printed, and the node to blame.
+"""How the last jobs of a step ended: what the scheduler reports, what they printed, and the node to blame.
 
-JobOutcome, one for each shard that has units missing and does not run or wait.
+A shard whose units are all there has no outcome, however its job ended.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from hpcml.directory.attempts import attempt_numbers
 from hpcml.directory.opened import OpenStep
 from hpcml.errors import EXIT_INCOMPLETE
 from hpcml.schedulers.base import JobRecord, scheduler
-from hpcml.schedulers.diagnosis import explain
+from hpcml.schedulers.diagnosis import RESUME_ELSEWHERE
 from hpcml.schedulers.failures import Explanation, Failure
 from hpcml.schedulers.job_output import JobOutput, read_job_output, refine_record
 from hpcml.states import JobState
@@ -24,7 +23,6 @@ from hpcml.store.ledger import Ledger
 from hpcml.store.units import shard_bounds
 
 TAIL = 60
-_FROM = re.compile(r"^Error from \S+: ")
 # what one bad machine can be the cause of, when others do well
 _MAY_BE_THE_NODE = (Failure.NODE, Failure.CODE, Failure.STORAGE, Failure.UNKNOWN)
 
@@ -59,29 +57,36 @@ def step_outcomes(step: OpenStep, jobs: Jobs, ledger: Ledger) -> StepOutcomes:
         if ledger.done[numbers[bounds[shard] : bounds[shard + 1]]].all():
             complete.append(job)
         else:
-            found.append(_ending(step, job))
+            found.append(_outcome(step, job))
     ill = Counter(one.record.node for one in found if one.record.node and _may_be_the_node(one))
     if not ill:
-        return StepOutcomes(found)
-    return blamed(found, ill, Counter(job.record.node for job in complete if _went_well(step, job)))
+        outcomes = StepOutcomes(found)
+    else:
+        outcomes = blamed(found, ill, Counter(job.record.node for job in complete if _went_well(step, job)))
+    return replace(outcomes, found=[_at(one, step.opened.root) for one in outcomes.found])
 
 
-def _ending(step: OpenStep, job: ShardJob) -> JobOutcome:
-    who, record, printed = step.opened.campaign.site.scheduler, job.record, JobOutput()
+def _outcome(step: OpenStep, job: ShardJob) -> JobOutcome:
+    asked, record, printed = scheduler(step.opened.campaign.site.scheduler), job.record, JobOutput()
     if not record.state.is_live:
         printed = _printed(step, job)
         record = refine_record(record, printed)
     error = printed.error if printed.code else ""
-    diagnosis = explain(who, record, error)
+    diagnosis = asked.diagnose(record, error)
+    own_words = asked.own_words(record)
     if error:
         words = f"It printed: {error}"
-    elif who == "htcondor" and record.hold_code is not None and record.reason:
-        words = f"HTCondor says: {_FROM.sub('', record.reason)}."
+    elif own_words:
+        words = own_words
     elif diagnosis.failure is Failure.STORAGE:
-        words = f"It belongs into {_output(step, job).parent}."
+        words = f"Its output goes to {_output(step, job).parent}."
     else:
         words = ""
     return JobOutcome(job, record, diagnosis, words)
+
+
+def _at(one: JobOutcome, root: Path) -> JobOutcome:
+    return replace(one, diagnosis=one.diagnosis.at(root))
 
 
 def _output(step: OpenStep, job: ShardJob) -> Path:
@@ -97,7 +102,7 @@ def _printed(step: OpenStep, job: ShardJob) -> JobOutput:
 def _went_well(step: OpenStep, job: ShardJob) -> bool:
     """Did the job itself compute its shard? Another one may have, before it or after it."""
     printed = _printed(step, job)
-    return job.record.state is JobState.DONE and printed.code == 0 and not printed.taken_along
+    return job.record.state is JobState.DONE and printed.code == 0 and not printed.claimed_by_another
 
 
 def blamed(found: list[JobOutcome], ill: Counter[str], well: Counter[str]) -> StepOutcomes:
@@ -116,7 +121,7 @@ def blamed(found: list[JobOutcome], ill: Counter[str], well: Counter[str]) -> St
 
 
 def _may_be_the_node(one: JobOutcome) -> bool:
-    # units that fail are told one by one
+    # units that fail are reported one by one
     is_code = one.diagnosis.failure in _MAY_BE_THE_NODE and one.record.exit_code != EXIT_INCOMPLETE
     return is_code and one.record.state not in (JobState.PENDING, JobState.RUNNING)
 
@@ -136,7 +141,7 @@ def _on_bad_node(one: JobOutcome, ill: Counter[str], well: Counter[str]) -> JobO
     elsewhere = f"{others} of {ended} elsewhere" if ended else "none ended elsewhere"
     jobs = "the only job that ended there" if ill[node] == 1 else f"all {ill[node]} jobs that ended there"
     sentence = f"{one.diagnosis.sentence} On node {node} {jobs} failed, {elsewhere}."
-    remedy = "`hpcml resume`, which keeps away from that node"
+    remedy = RESUME_ELSEWHERE
     if one.record.state is JobState.HELD:
-        remedy = f"`hpcml cancel`, then {remedy}"
+        remedy = f"`hpcml cancel {{root}}`, then {remedy}"
     return replace(one, diagnosis=Explanation(sentence, remedy, Failure.NODE))

@@ -8,15 +8,14 @@ import pytest
 
 from hpcml.attempts.jobs import ShardJob
 from hpcml.attempts.outcomes import JobOutcome, StepOutcomes, blamed
-from hpcml.schedulers.base import JobRecord, JobRef
-from hpcml.schedulers.diagnosis import explain
+from hpcml.schedulers.base import JobRecord, JobRef, scheduler
 from hpcml.schedulers.failures import Failure
 from hpcml.states import JobState
 
 
 def _failed(node: str, code: int = 127, count: int = 1) -> list[JobOutcome]:
     record = JobRecord(JobState.FAILED, exit_code=code, node=node)
-    diagnosis = explain("slurm", record)
+    diagnosis = scheduler("slurm").diagnose(record)
     return [
         JobOutcome(ShardJob("scan", 1, at, JobRef("7", at), record), record, diagnosis) for at in range(count)
     ]
@@ -67,7 +66,7 @@ def test_failures_everywhere_are_not_the_node_s() -> None:
 def test_nodes_that_died_are_avoided_though_nothing_ended_well_yet() -> None:
     found = [*_failed("n1"), *_failed("n2")]
     lost = JobRecord(JobState.NODE_LOST, node="n1")
-    found[0] = JobOutcome(found[0].job, lost, explain("slurm", lost))
+    found[0] = JobOutcome(found[0].job, lost, scheduler("slurm").diagnose(lost))
     assert _blamed(found).bad == ("n1", "n2")
 
 

@@ -62,7 +62,7 @@ def test_a_folder_that_slurm_cannot_print_into(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_dagman_cannot_find(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="condor_submit_dag cannot carry"):
+    with pytest.raises(UsageError, match="condor_submit_dag needs a path without"):
         _render(_campaign("htcondor"), tmp_path / "$(campaign)")
 
 

@@ -11,19 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcml.errors import UsageError
-from hpcml.schedulers.templating import (
+from hpcml.schedulers.quoting import (
     FILTERS,
     classad,
     condor,
     condor_code,
     condor_words,
     dag,
-    environment,
-    render,
     sbatch,
     sbatch_path,
     sh,
 )
+from hpcml.schedulers.templating import environment, render
 from hpcml.share import resource_folder
 
 NASTY = [
