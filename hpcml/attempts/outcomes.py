@@ -60,10 +60,8 @@ def step_outcomes(step: OpenStep, jobs: Jobs, ledger: Ledger) -> StepOutcomes:
             found.append(_outcome(step, job))
     ill = Counter(one.record.node for one in found if one.record.node and _may_be_the_node(one))
     if not ill:
-        outcomes = StepOutcomes(found)
-    else:
-        outcomes = blamed(found, ill, Counter(job.record.node for job in complete if _went_well(step, job)))
-    return replace(outcomes, found=[_at(one, step.opened.root) for one in outcomes.found])
+        return StepOutcomes(found)
+    return blamed(found, ill, Counter(job.record.node for job in complete if _went_well(step, job)))
 
 
 def _outcome(step: OpenStep, job: ShardJob) -> JobOutcome:
@@ -83,10 +81,6 @@ def _outcome(step: OpenStep, job: ShardJob) -> JobOutcome:
     else:
         words = ""
     return JobOutcome(job, record, diagnosis, words)
-
-
-def _at(one: JobOutcome, root: Path) -> JobOutcome:
-    return replace(one, diagnosis=one.diagnosis.at(root))
 
 
 def _output(step: OpenStep, job: ShardJob) -> Path:

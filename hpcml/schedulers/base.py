@@ -177,7 +177,7 @@ class Scheduler(ABC):
     def diagnose(self, record: JobRecord, error: str = "") -> Explanation:
         """Why a job waits, is held or ended as it did. error: the last one that it printed, '' without.
 
-        `{root}` in the remedy stands for the campaign directory (see Explanation.at).
+        `{root}` in the remedy stands for the campaign directory (failures.with_root).
         """
 
     def own_words(self, record: JobRecord) -> str:

@@ -25,16 +25,17 @@ class Failure(StrEnum):
 class Explanation:
     """One plain sentence, what to do about it ('' when nothing is to be done), and the class, if any.
 
-    `{root}` in a remedy stands for the campaign directory until `at` fills it in.
+    `{root}` in a remedy stands for the campaign directory, which a scheduler does not know: see `with_root`.
     """
 
     sentence: str
     remedy: str = ""
     failure: Failure | None = None
 
-    def at(self, root: Path) -> Explanation:
-        """With the campaign directory in its commands, so that they can be copied."""
-        return replace(self, remedy=self.remedy.replace("{root}", shlex.quote(str(root))))
+
+def with_root(remedy: str, root: Path) -> str:
+    """The remedy with the campaign directory in its commands, so that they can be copied to a shell."""
+    return remedy.replace("{root}", shlex.quote(str(root)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ def test_slurm_output_that_cannot_be_opened_is_told(slurm: ClusterCampaign, wait
         slurm.call("scontrol", "release", word["job"])
     wait_until(slurm.quiet, 60)
     told = slurm.ok("explain", slurm.root)
-    assert "SLURM could not open the file for its output" in told and f"into {logs}." in told
+    assert "SLURM could not open the file for its output" in told and f"goes to {logs}." in told
     assert "mend the folder" in told
     slurm.site = {}
     slurm.plan()
