@@ -47,13 +47,16 @@ def shell_code(code: int) -> int:
 
 def ending_signal(code: int) -> int:
     """The signal that ended the process; 0 when it ended by itself."""
-    signals = shell_code(code) - SIGNAL_BASE
-    return signals if 0 < signals < signal.NSIG else 0
+    number = shell_code(code) - SIGNAL_BASE
+    return number if 0 < number < signal.NSIG else 0
 
 
 def is_killed(code: int) -> bool:
-    """Did a signal end it? What it had recorded is kept then, so it is resumable."""
-    return ending_signal(code) > 0
+    """Was it ended from outside? What it had recorded is kept, so it is resumable.
+
+    Launchers also use numbers above those of all signals, when they lose a node.
+    """
+    return shell_code(code) > SIGNAL_BASE
 
 
 def describe_exit(code: int) -> str:
