@@ -1,4 +1,4 @@
-"""The nouns of hpcml, frozen: what a resolved job file says, and nothing computed from it.
+"""The nouns of hpcml, frozen: what a resolved job file contains, and nothing computed from it.
 
 Every name of a scheduler or launcher and every default of resources is written here, once.
 """

@@ -1,4 +1,4 @@
-"""Where a result comes from, in words kept beside it: versions, code state, machines, seed."""
+"""Where a result comes from, kept beside it: versions, code state, machines, seed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def git_state(folder: Path) -> str:
 def provenance(
     campaign: Campaign, step: StepPlan, fingerprint: str, sources: list[dict[str, Any]]
 ) -> dict[str, str]:
-    """Texts for /provenance of a table. sources: what the parts say of their ranks."""
+    """Texts for /provenance of a table. sources: what the parts record of their ranks."""
     ranks = {
         (str(one.get("host")), str(one.get("cpu")), str(one.get("kernel")), str(one.get("job")))
         for one in sources

@@ -58,10 +58,13 @@ def step_outcomes(step: OpenStep, jobs: Jobs, ledger: Ledger) -> StepOutcomes:
             complete.append(job)
         else:
             found.append(_outcome(step, job))
-    ill = Counter(one.record.node for one in found if one.record.node and _may_be_the_node(one))
-    if not ill:
+    failed_at = Counter(
+        outcome.record.node for outcome in found if outcome.record.node and _may_be_the_node(outcome)
+    )
+    if not failed_at:
         return StepOutcomes(found)
-    return blamed(found, ill, Counter(job.record.node for job in complete if _went_well(step, job)))
+    well_at = Counter(job.record.node for job in complete if _went_well(step, job))
+    return blame_nodes(found, failed_at, well_at)
 
 
 def _outcome(step: OpenStep, job: ShardJob) -> JobOutcome:
@@ -99,43 +102,53 @@ def _went_well(step: OpenStep, job: ShardJob) -> bool:
     return job.record.state is JobState.DONE and printed.code == 0 and not printed.claimed_by_another
 
 
-def blamed(found: list[JobOutcome], ill: Counter[str], well: Counter[str]) -> StepOutcomes:
-    """Failures that cluster on a node become the node's. ill, well: jobs by the node where they ended.
+def blame_nodes(found: list[JobOutcome], failed_at: Counter[str], well_at: Counter[str]) -> StepOutcomes:
+    """Failures that cluster on a node become the node's. failed_at, well_at: jobs by the node of their end.
 
     A node is bad when nothing ended well there, and jobs lacked what every node has (a Python, a launcher),
-    or two of them failed in any way that other nodes know to avoid. Where all nodes fail it is not the node.
+    or two of them failed in any way while other nodes did well. Where all nodes fail it is not the node.
     """
-    sure = {one.record.node for one in found if one.diagnosis.failure is Failure.NODE}
-    bad = {node for node in ill if not well[node] and (node in sure or (ill[node] > 1 and well))}
-    lost = any(one.record.state is JobState.NODE_LOST for one in found)
-    if len(bad) > 1 and not well and not lost:
-        return StepOutcomes([_everywhere(one, sorted(bad)) for one in found])
-    found = [_on_bad_node(one, ill, well) if one.record.node in bad else one for one in found]
-    return StepOutcomes(found, tuple(sorted(bad)))
+    sure = {outcome.record.node for outcome in found if outcome.diagnosis.failure is Failure.NODE}
+    bad = {
+        node
+        for node in failed_at
+        if not well_at[node] and (node in sure or (failed_at[node] > 1 and well_at))
+    }
+    lost = any(outcome.record.state is JobState.NODE_LOST for outcome in found)
+    if len(bad) > 1 and not well_at and not lost:
+        return StepOutcomes([_everywhere(outcome, sorted(bad)) for outcome in found])
+    blamed = [
+        _on_bad_node(outcome, failed_at, well_at) if outcome.record.node in bad else outcome
+        for outcome in found
+    ]
+    return StepOutcomes(blamed, tuple(sorted(bad)))
 
 
-def _may_be_the_node(one: JobOutcome) -> bool:
+def _may_be_the_node(outcome: JobOutcome) -> bool:
     # units that fail are reported one by one
-    is_code = one.diagnosis.failure in _MAY_BE_THE_NODE and one.record.exit_code != EXIT_INCOMPLETE
-    return is_code and one.record.state not in (JobState.PENDING, JobState.RUNNING)
+    of_units = outcome.record.exit_code == EXIT_INCOMPLETE
+    waits_or_runs = outcome.record.state in (JobState.PENDING, JobState.RUNNING)
+    return outcome.diagnosis.failure in _MAY_BE_THE_NODE and not of_units and not waits_or_runs
 
 
-def _everywhere(one: JobOutcome, nodes: list[str]) -> JobOutcome:
-    if one.diagnosis.failure is not Failure.NODE:
-        return one
-    sentence = f"{one.diagnosis.sentence} So it was on every node that was tried: {', '.join(nodes)}."
-    return replace(one, diagnosis=replace(one.diagnosis, sentence=sentence, failure=Failure.CODE))
+def _everywhere(outcome: JobOutcome, nodes: list[str]) -> JobOutcome:
+    diagnosis = outcome.diagnosis
+    if diagnosis.failure is not Failure.NODE:
+        return outcome
+    sentence = f"{diagnosis.sentence} So it was on every node that was tried: {', '.join(nodes)}."
+    return replace(outcome, diagnosis=replace(diagnosis, sentence=sentence, failure=Failure.CODE))
 
 
-def _on_bad_node(one: JobOutcome, ill: Counter[str], well: Counter[str]) -> JobOutcome:
-    if not _may_be_the_node(one):
-        return one
-    node = one.record.node
-    others, ended = ill.total() - ill[node], ill.total() - ill[node] + well.total()
-    elsewhere = f"{others} of {ended} elsewhere" if ended else "none ended elsewhere"
-    jobs = "the only job that ended there" if ill[node] == 1 else f"all {ill[node]} jobs that ended there"
-    sentence = f"{one.diagnosis.sentence} On node {node} {jobs} failed, {elsewhere}."
+def _on_bad_node(outcome: JobOutcome, failed_at: Counter[str], well_at: Counter[str]) -> JobOutcome:
+    if not _may_be_the_node(outcome):
+        return outcome
+    node = outcome.record.node
+    here, failed_elsewhere = failed_at[node], failed_at.total() - failed_at[node]
+    ended_elsewhere = failed_elsewhere + well_at.total()
+    elsewhere = f"{failed_elsewhere} of {ended_elsewhere}" if ended_elsewhere else "none ended"
+    jobs = "the only job that ended there" if here == 1 else f"all {here} jobs that ended there"
+    sentence = f"{outcome.diagnosis.sentence} On node {node} {jobs} failed, {elsewhere} elsewhere."
     remedy = RESUME_ELSEWHERE
-    if one.record.state is JobState.HELD:
+    if outcome.record.state is JobState.HELD:
         remedy = f"`hpcml cancel {{root}}`, then {remedy}"
-    return replace(one, diagnosis=Explanation(sentence, remedy, Failure.NODE))
+    return replace(outcome, diagnosis=Explanation(sentence, remedy, Failure.NODE))

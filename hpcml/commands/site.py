@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpcml.attempts.refresh import jobs_of
 from hpcml.campaign import Campaign, Resources, SchedulerName, Site, StepPlan
 from hpcml.commands.cancel import cancel
 from hpcml.commands.explain import explain
@@ -46,7 +47,7 @@ def check_here(site: Site) -> Iterator[Finding]:
 
 
 def check_with_job(
-    site: Site, folder: Path, *, modules: tuple[str, ...], timeout: float, say: Callable[[str], None]
+    site: Site, folder: Path, *, modules: tuple[str, ...], timeout: float, show: Callable[[str], None]
 ) -> Iterator[Finding]:
     """Submit, compute and merge a campaign of one shard with two ranks."""
     step = StepPlan(
@@ -63,7 +64,7 @@ def check_with_job(
             run(opened, RunOptions(), NoProgress())
         else:
             submit(opened)
-            _wait(opened, timeout, say)
+            _wait(opened, timeout, show)
             if not opened.steps[0].finished():
                 merge(opened, opened.steps[0])
     except HpcmlError as error:
@@ -84,9 +85,7 @@ def check_with_job(
     shutil.rmtree(folder)
 
 
-def _wait(opened: OpenCampaign, timeout: float, say: Callable[[str], None]) -> None:
-    from hpcml.attempts.refresh import jobs_of
-
+def _wait(opened: OpenCampaign, timeout: float, show: Callable[[str], None]) -> None:
     begun = time.monotonic()
     shown = ""
     while jobs_of(opened).live:
@@ -98,7 +97,7 @@ def _wait(opened: OpenCampaign, timeout: float, say: Callable[[str], None]) -> N
             )
         words = "; ".join(f"{one.who}: {one.sentence}" for one in explain(opened))
         if words != shown:
-            say(words)
+            show(words)
             shown = words
         time.sleep(2.0)
 

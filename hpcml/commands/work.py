@@ -126,7 +126,7 @@ class _Worker:
             self.interruption.go_on()
             taken, seconds = self._shard(replace(self.request, shard=further))
             if taken != EXIT_DONE:
-                break  # its own job comes, tries again and says what is wrong
+                break  # its own job comes, tries again and reports what is wrong
             if self.comm.rank == 0:
                 Claims(self.request.begun, self.request.shard).done(further)
         return code

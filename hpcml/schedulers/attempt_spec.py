@@ -46,6 +46,9 @@ class File:
     executable: bool = False
 
 
-def job_tag(spec: AttemptSpec, name: str) -> str:
-    """What a job carries so that it can be found by it: campaign, attempt and name of the submission."""
-    return f"hpcml:{spec.campaign.identity or spec.campaign.name}:{spec.attempt}:{name}"
+def job_tag(campaign: Campaign, attempt: int, name: str) -> str:
+    """What a job carries so that it can be found when the reply to its submission was lost.
+
+    name: of its Submission.
+    """
+    return f"hpcml:{campaign.identity or campaign.name}:{attempt}:{name}"

@@ -19,7 +19,7 @@ from hpcml.quantities import parse_memory, parse_walltime
 from hpcml.schedulers.attempt_spec import AttemptSpec, StepSpec
 
 # site options that every scheduler knows, with their defaults; config/sites/university-example.yaml
-# says what each is for
+# explains each
 COMMON_OPTIONS: Mapping[str, Any] = {
     "python": "",
     "templates": (),
@@ -39,7 +39,7 @@ _MERGE_KEYS = ("cpus", "memory", "walltime", "directives")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one job asks for. memory: bytes of the whole job; walltime, margin: seconds."""
+    """What one job asks for. memory: bytes of all its ranks; walltime, margin: seconds."""
 
     ranks: int
     cpus: int

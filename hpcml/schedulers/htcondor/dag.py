@@ -50,7 +50,7 @@ def dag_files(spec: AttemptSpec, submissions: Sequence[Submission], options: Map
         "nodes": nodes,
         "edges": [(before, node.name) for node in nodes for before in node.after],
         "dagman": bool(settings),
-        "tag": job_tag(spec, DAG),
+        "tag": job_tag(spec.campaign, spec.attempt, DAG),
         "sandboxes": transfers(options),
     }
     found = [File(DAG_FILE, "htcondor/campaign.dag", values)]

@@ -11,7 +11,7 @@ from hpcml.states import JobState
 
 # hold code of a job that used more memory (or disk) than it had asked for
 OUT_OF_RESOURCES = 34
-# without cgroups an expression of the job, the machine or the pool holds it: only the reason tells for what
+# without cgroups an expression of the job, the machine or the pool holds it: only its reason shows for what
 POLICIES = (3, 21, 26)
 MEMORY_WORDS = "memory|rss|ResidentSetSize"
 _HELD = {

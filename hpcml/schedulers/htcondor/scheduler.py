@@ -138,7 +138,7 @@ class HTCondor(Scheduler):
             "items": step.folder / "shards.txt",
             "folder": spec.root if moved and is_array else "",
             "container": spec.campaign.container if is_array or not moved else "",
-            "tag": job_tag(spec, sub.name),
+            "tag": job_tag(spec.campaign, spec.attempt, sub.name),
             "lines": list((self._array_lines if is_array else self._merge_lines)(spec, step).items()),
         }
 

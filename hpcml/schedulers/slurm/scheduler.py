@@ -36,7 +36,7 @@ Directives = dict[str, str | int | bool | None]
 
 # these lines carry the chain of files and ids that status, logs and resume rely on
 _OURS = ("array", "dependency", "error", "output", "parsable", "test-only", "wait", "wrap")
-# what a site says about the jobs that compute, and a merge job does not need
+# directives of a site for the jobs that compute, which a merge job does not need
 _COMPUTE_ONLY = re.compile(
     r"(ntasks.*|nodes|cpus-.*|mem|mem-.*|time.*|gpu.*|gres.*|exclusive|signal|exclude|requeue|no-requeue|tres-.*)"
 )
@@ -195,7 +195,7 @@ class Slurm(Scheduler):
         throttle = f"%{int(options['throttle'])}" if options["throttle"] else ""
         lines: Directives = {
             "job-name": f"{spec.campaign.name}.{step.plan.name}",
-            "comment": job_tag(spec, sub.name),
+            "comment": job_tag(spec.campaign, spec.attempt, sub.name),
             "array": f"{indices}{throttle}",
             "output": f"{sbatch_path(step.logs)}/%A_%a.log",
             "open-mode": "append",
@@ -216,7 +216,7 @@ class Slurm(Scheduler):
         request = merge_request(step, options)
         lines: Directives = {
             "job-name": f"{spec.campaign.name}.{step.plan.name}.merge",
-            "comment": job_tag(spec, sub.name),
+            "comment": job_tag(spec.campaign, spec.attempt, sub.name),
             "output": f"{sbatch_path(step.logs)}/merge-%j.log",
             "open-mode": "append",
             "time": clock(request.walltime),

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from hpcml.attempts.jobs import ShardJob
-from hpcml.attempts.outcomes import JobOutcome, StepOutcomes, blamed
+from hpcml.attempts.outcomes import JobOutcome, StepOutcomes, blame_nodes
 from hpcml.schedulers.base import JobRecord, JobRef, scheduler
 from hpcml.schedulers.failures import Failure
 from hpcml.states import JobState
@@ -22,7 +22,7 @@ def _failed(node: str, code: int = 127, count: int = 1) -> list[JobOutcome]:
 
 
 def _blamed(found: list[JobOutcome], **well: int) -> StepOutcomes:
-    return blamed(found, Counter(one.record.node for one in found), Counter(well))
+    return blame_nodes(found, Counter(one.record.node for one in found), Counter(well))
 
 
 def test_a_node_without_python_is_named() -> None:
@@ -44,7 +44,7 @@ def test_any_failure_that_other_nodes_do_not_know_is_the_node_s(code: int) -> No
     assert {one.diagnosis.failure for one in found.found} == {Failure.NODE}
 
 
-def test_twice_is_not_once() -> None:
+def test_one_failure_on_a_node_does_not_blame_it() -> None:
     found = _blamed(_failed("n2", 42), n1=5)
     assert not found.bad and found.found[0].diagnosis.failure is Failure.UNKNOWN
 
@@ -72,5 +72,5 @@ def test_nodes_that_died_are_avoided_though_nothing_ended_well_yet() -> None:
 
 def test_units_that_fail_and_memory_blame_no_node() -> None:
     two = _failed("n2", 3, 2) + _failed("n2", 137, 2)
-    found = blamed(two, Counter(), Counter(n1=4))
+    found = blame_nodes(two, Counter(), Counter(n1=4))
     assert not found.bad and found.found == two
