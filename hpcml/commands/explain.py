@@ -6,21 +6,20 @@ Commands in a remedy name the campaign directory, so that they can be copied.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Any
 
-from hpcml.attempts.jobs import Jobs
-from hpcml.attempts.outcomes import JobOutcome
-from hpcml.attempts.refresh import jobs_of
-from hpcml.attempts.request import request
+from hpcml.attempts.jobs import Jobs, current_jobs
+from hpcml.attempts.outcomes import JobOutcome, step_outcomes
+from hpcml.attempts.request import next_request
 from hpcml.campaign import SchedulerName
+from hpcml.directory.history import Failures, History
+from hpcml.directory.intake import reading
 from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import EXIT_INCOMPLETE
 from hpcml.schedulers.base import ranges, scheduler
 from hpcml.schedulers.failures import with_root
 from hpcml.states import JobState
-from hpcml.store.ledger import Ledger, failed_attempts
+from hpcml.store.ledger import Ledger
 
 _FIX_AND_RESUME = "fix it, then `hpcml resume {root}`"
 _FRAME = re.compile(r'File "(.+", line \d+)')
@@ -37,7 +36,14 @@ class Reason:
 
 def explain(opened: OpenCampaign) -> list[Reason]:
     """Reasons in the order of the steps; empty when everything is merged."""
-    jobs = Jobs() if opened.campaign.site.scheduler == SchedulerName.LOCAL else jobs_of(opened)
+    with reading(opened) as history:
+        reasons = _reasons(opened, history)
+    return [replace(reason, remedy=with_root(reason.remedy, opened.root)) for reason in reasons]
+
+
+def _reasons(opened: OpenCampaign, history: History) -> list[Reason]:
+    submits = opened.campaign.site.scheduler != SchedulerName.LOCAL
+    jobs = current_jobs(opened, history) if submits else Jobs()
     reasons: list[Reason] = []
     if jobs.error:
         reasons.append(
@@ -46,22 +52,22 @@ def explain(opened: OpenCampaign) -> list[Reason]:
     if not all(step.finished() for step in opened.steps):
         reasons += _owner_failures(opened, jobs)
     for step in opened.steps:
-        reasons += _step(step, jobs)
-    return [replace(reason, remedy=with_root(reason.remedy, opened.root)) for reason in reasons]
+        reasons += _step(step, jobs, history)
+    return reasons
 
 
 def _owner_failures(opened: OpenCampaign, jobs: Jobs) -> list[Reason]:
-    """Why the job that owns all others ended badly before or between them."""
+    """Why the job that owns all others of the newest attempt ended badly before or between them."""
     asked = scheduler(opened.campaign.site.scheduler)
-    return [
-        Reason(who, sentence, _FIX_AND_RESUME)
-        for submission, _, record in jobs.merges_and_dags
-        if submission.owns_all and record.state is JobState.FAILED
-        for who, sentence in asked.owner_failures(opened.layout.attempt_folder(jobs.attempts[-1]), submission)
-    ]
+    owners = [(sub, record) for sub, _, record in jobs.merges_and_dags if sub.owns_all]
+    if not owners or owners[-1][1].state is not JobState.FAILED:
+        return []
+    folder = opened.layout.attempt_folder(jobs.attempts[-1])
+    found = asked.owner_failures(folder, owners[-1][0])
+    return [Reason(who, sentence, _FIX_AND_RESUME) for who, sentence in found]
 
 
-def _step(step: OpenStep, jobs: Jobs) -> list[Reason]:
+def _step(step: OpenStep, jobs: Jobs, history: History) -> list[Reason]:
     if step.finished():
         return []
     if not step.listed():
@@ -73,8 +79,8 @@ def _step(step: OpenStep, jobs: Jobs) -> list[Reason]:
     ledger = step.ledger()
     if not len(ledger.missing):
         return [Reason(step.name, "All units are done; it is not merged.", "`hpcml merge {root}`")]
-    counts, last = failed_attempts(step.opened.layout, step.name)
-    reasons = _jobs(step, jobs, ledger, bool(counts)) + _failed_units(step.name, counts, last)
+    failures = history.failures(step.name)
+    reasons = _jobs(step, jobs, ledger, history) + _failed_units(step.name, failures)
     for path, why in ledger.damaged:
         reasons.append(
             Reason(
@@ -89,10 +95,18 @@ def _step(step: OpenStep, jobs: Jobs) -> list[Reason]:
     return reasons
 
 
-def _jobs(step: OpenStep, jobs: Jobs, ledger: Ledger, units_failed: bool) -> list[Reason]:
+def _jobs(step: OpenStep, jobs: Jobs, ledger: Ledger, history: History) -> list[Reason]:
     """One reason for all shards with missing units whose jobs ended alike."""
     same: dict[tuple[str, str, str], list[JobOutcome]] = {}
-    next_one = request(step, jobs, ledger)
+    units_failed = bool(history.failures(step.name).counts)
+    next_one = next_request(
+        step.name,
+        step.plan.resources,
+        step.opened.campaign.site.options,
+        history,
+        step_outcomes(step, jobs, ledger),
+        done=int(ledger.done.sum()),
+    )
     for outcome in next_one.outcomes.found:
         record, diagnosis = outcome.record, outcome.diagnosis
         if record.state is JobState.DONE or (record.exit_code == EXIT_INCOMPLETE and units_failed):
@@ -112,8 +126,9 @@ def _jobs(step: OpenStep, jobs: Jobs, ledger: Ledger, units_failed: bool) -> lis
     return reasons
 
 
-def _failed_units(step: str, counts: Counter[str], last: dict[str, dict[str, Any]]) -> list[Reason]:
+def _failed_units(step: str, failures: Failures) -> list[Reason]:
     """One reason for all units that failed with the same type of error at the same line."""
+    counts, last = failures.counts, failures.last
     errors: dict[tuple[str, str], list[str]] = {}
     for key, word in last.items():
         frames = _FRAME.findall(str(word["traceback"]))

@@ -9,13 +9,13 @@ import toy
 
 from hpcml.attempts.output import ERROR_EVENTS, ShardError, last_error
 from hpcml.commands.work import work
+from hpcml.directory.history import History
 from hpcml.errors import UsageError
-from hpcml.store.journal import read_journal
 from hpcml.worker.assignment import ShardRequest
 
 
 def _last_error(root: Path, shard: int) -> ShardError | None:
-    return last_error(read_journal(root / "journal", *ERROR_EVENTS), "toy", shard, 1)
+    return last_error(History.read(root / "journal", events=ERROR_EVENTS).entries, "toy", shard, 1)
 
 
 def test_an_error_of_all_ranks_is_recorded_with_its_hint(tmp_path: Path) -> None:
