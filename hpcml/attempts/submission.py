@@ -33,7 +33,7 @@ class SubmitResult:
 
 
 def refuse_local(opened: OpenCampaign) -> None:
-    if opened.campaign.site.scheduler is SchedulerName.LOCAL:
+    if opened.campaign.site.scheduler == SchedulerName.LOCAL:
         raise UsageError(
             f"site {opened.campaign.site.name!r} has no scheduler to submit to",
             f"`hpcml run {opened.root}` computes here; `hpcml plan JOB --site slurm` plans for a cluster",

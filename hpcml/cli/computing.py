@@ -169,7 +169,7 @@ def resume(
     from hpcml.commands.run import RunOptions
 
     opened = open_campaign(directory)
-    on_cluster = opened.campaign.site.scheduler is not SchedulerName.LOCAL and not here
+    on_cluster = opened.campaign.site.scheduler != SchedulerName.LOCAL and not here
     if dry_run and not on_cluster:
         raise click.UsageError("--dry-run shows what would be submitted; here nothing is submitted")
     forgiven = tuple(step.name for step in chosen_steps(opened, step_name)) if retry_failed else ()

@@ -89,7 +89,7 @@ def status(opened: OpenCampaign) -> CampaignStatus:
     """One call to the scheduler, whatever the number of shards."""
     with reading(opened) as history:
         jobs = (
-            Jobs() if opened.campaign.site.scheduler is SchedulerName.LOCAL else current_jobs(opened, history)
+            Jobs() if opened.campaign.site.scheduler == SchedulerName.LOCAL else current_jobs(opened, history)
         )
         steps = [_step(step, history, jobs) for step in opened.steps]
     return CampaignStatus(

@@ -129,7 +129,7 @@ def test_two_resumes_at_once_submit_once(campaign: Campaign, fakes: Fakes) -> No
     first = toy.start(resume, **{name: os.environ[name] for name in names})
     toy.wait_until(lambda: len(fakes.calls("sbatch")) == 3, what="the first submits")
     second = campaign.hpcml("resume", campaign.root)
-    assert second.code == 2 and "another run or resume is at work" in second.error()
+    assert second.code == 2 and "another run or resume is active" in second.error()
     assert toy.finish(first, 30).code == 0
     assert len(fakes.calls("sbatch")) == 4
 
