@@ -67,9 +67,7 @@ def resume(
         if jobs.live_owners:
             held = sum(job.record.state is JobState.HELD for job in jobs.shards)
             advice = scheduler(opened.campaign.site.scheduler).busy_advice
-            return ResumeResult(
-                messages=(advice(jobs.live_owners[0].job, held, opened.root),), attempt=newest
-            )
+            return ResumeResult(messages=(advice(jobs.live_owners[0].job, held, opened.root),))
         steps, waiting = submittable_steps(opened)
         first = steps[0]
         if not ensure_listed(first):
