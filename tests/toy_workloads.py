@@ -22,7 +22,7 @@ import numpy as np
 import hpcml.store.recorder
 import hpcml.worker.queue
 import hpcml.worker.signals
-from hpcml.workload import Arrays, Column, Context, Input, InputSpec, Table, Unit, Workload
+from hpcml.workload import Arrays, Column, Context, Figure, Input, InputSpec, Table, Unit, Workload
 
 # the product has no options for these: the toys set them where they are imported
 if "TOY_SEAL_BYTES" in os.environ:
@@ -274,6 +274,22 @@ class Workspaced(Plain):
         return super().result(unit, ctx)
 
 
+class Branches(Plain):
+    """One column for each name that stands in a file."""
+
+    name = "branches"
+    inputs = (InputSpec("names", "a file of names", kind="files"),)
+
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
+        return (Table("rows", tuple(Column(name, "f8") for name in self.open(inputs))),)
+
+    def open(self, inputs: Mapping[str, Input]) -> Any:
+        return inputs["names"].paths[0].read_text(encoding="utf-8").split()
+
+    def process(self, unit: Unit, shared: Any, ctx: Context) -> Mapping[str, Arrays]:
+        return {"rows": dict.fromkeys(shared, unit.number("number"))}
+
+
 class Behind(Workload):
     """A second step: one unit, which reads the first step's table in every way there is."""
 
@@ -304,3 +320,15 @@ class Behind(Workload):
 
     def summarise(self, table: Input) -> Mapping[str, Any]:
         return {"grand_total": float(table.array("total").sum()), "word": "sum"}
+
+
+class Drawn(Behind):
+    """A second step with a figure."""
+
+    name = "drawn"
+
+    def report(self, table: Input, earlier: Mapping[str, Input]) -> Iterable[Figure]:
+        from matplotlib.figure import Figure as Drawing
+
+        caption = f"drawn of {table.rows()} rows, before it: {', '.join(earlier)}"
+        return (Figure("nothing", caption, Drawing((1, 1))),)
