@@ -11,13 +11,13 @@ import pytest
 import toy
 from hypothesis import given
 from hypothesis import strategies as st
-from toy_workloads import Behind, Files, ToyParameters, Words
+from toy_workloads import Toy, ToyParameters
 
 from hpcml import registry
 from hpcml.directory.inputs import FileInput
 from hpcml.directory.opened import OpenCampaign
 from hpcml.errors import JobFileError, UsageError
-from hpcml.testing import WorkloadProblem, check_workload, run_in_memory
+from hpcml.testing import run_in_memory
 from hpcml.workload import Unit, block_units, rows_of
 
 Capture = pytest.CaptureFixture[str]
@@ -143,13 +143,7 @@ def inputs_of_both_kinds(tmp_path: Path) -> Iterator[Any]:
     opened = toy.computed(tmp_path / "c", toy.step("step", workload="Toy"))
     toy.merge_here(opened, "step")
     yield OpenCampaign(opened.root).step("step").table()
-    yield run_in_memory(toy_workload(), seed=7)
-
-
-def toy_workload() -> Any:
-    from toy_workloads import Toy
-
-    return Toy(ToyParameters())
+    yield run_in_memory(Toy(ToyParameters()), seed=7)
 
 
 def test_a_table_on_disk_and_one_in_memory_answer_alike(tmp_path: Path) -> None:
@@ -232,14 +226,14 @@ def test_the_kind_of_an_input_is_checked_when_planned(
 def test_the_data_decide_the_columns_once(tmp_path: Path, capsys: Capture) -> None:
     names = tmp_path / "names.txt"
     names.write_text("pt eta phi")
-    step = toy.step(workload="Branches", inputs={"names": str(names)})
+    step = toy.step(workload="Branches", file=toy.COLUMNS, inputs={"names": str(names)})
     opened = toy.computed(tmp_path, step)
     toy.merge_here(opened)
     table = OpenCampaign(opened.root).step("toy").table()
     assert table.column_names() == ["pt", "eta", "phi"]
-    told = toy.hpcml_here(capsys, "workloads", f"{toy.WORKLOADS}:Branches")
+    told = toy.hpcml_here(capsys, "workloads", f"{toy.COLUMNS}:Branches")
     assert told.code == 0 and "tables: the columns depend on the inputs" in told.stdout
-    plain = toy.hpcml_here(capsys, "workloads", f"{toy.WORKLOADS}:Words")
+    plain = toy.hpcml_here(capsys, "workloads", f"{toy.COLUMNS}:Words")
     assert "word: str" in plain.stdout
 
 
@@ -249,7 +243,7 @@ def test_tables_is_asked_when_units_are_listed_and_not_again(
     asked: list[str] = []
     names = tmp_path / "names.txt"
     names.write_text("pt eta")
-    step = toy.step(workload="Branches", inputs={"names": str(names)}, parameters={"n": 4})
+    step = toy.step(workload="Branches", file=toy.COLUMNS, inputs={"names": str(names)}, parameters={"n": 4})
     opened = toy.planned(tmp_path, step)
     kind = type(opened.step("toy").instance({}))
     monkeypatch.setattr("hpcml.directory.listing.schema_of", lambda *_: asked.append("again"))
@@ -270,7 +264,7 @@ def test_a_step_gets_its_own_table_and_those_before_it(tmp_path: Path) -> None:
 
     steps = (
         toy.step("aa", "Toy", parameters={"n": 4}),
-        toy.step("zz", "Drawn", inputs={"samples": "aa"}, parameters={"n": 4}),
+        toy.step("zz", "Drawn", toy.COLUMNS, inputs={"samples": "aa"}, parameters={"n": 4}),
     )
     opened = toy.computed(tmp_path, *steps)
     toy.merge_here(opened, "aa")
@@ -281,55 +275,3 @@ def test_a_step_gets_its_own_table_and_those_before_it(tmp_path: Path) -> None:
     assert table.summary()["grand_total"] == pytest.approx(float(table.array("total").sum()))
     report(again)
     assert "drawn of 4 rows, before it: aa" in (opened.root / "report/index.html").read_text()
-
-
-# ---------------------------------------------------------------- testing
-
-
-def test_order_and_sweeps_in_memory() -> None:
-    forward = run_in_memory(Words(ToyParameters(8)), seed=3)
-    backward = run_in_memory(Words(ToyParameters(8)), seed=3, order=range(7, -1, -1))
-    for name, column in forward.tables["words"].items():
-        assert np.array_equal(column, backward.tables["words"][name])
-    with pytest.raises(ValueError, match="each of the 8 units once"):
-        run_in_memory(Words(ToyParameters(8)), seed=3, order=[0, 0])
-    swept = run_in_memory(
-        [({"width": width}, Words(ToyParameters(2, width=width))) for width in (3, 5)], seed=3
-    )
-    assert swept.keys() == ["width=3:u00000", "width=3:u00001", "width=5:u00000", "width=5:u00001"]
-    assert swept.payload("width").tolist() == [3, 3, 5, 5]
-
-
-def test_a_chain_and_artifacts_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    samples = run_in_memory(toy_workload(), seed=7)
-    behind = run_in_memory(Behind(ToyParameters()), {"samples": samples}, seed=7)
-    assert behind.rows() == 24 and behind.array("of").tolist() == list(range(24))
-    (tmp_path / "x").write_text("x")
-    monkeypatch.setenv("TOY_EXTERNAL", str(tmp_path / "x"))
-    files = run_in_memory(Files(ToyParameters(4)), seed=7)
-    assert [(key, name) for key, name, _ in files.files()] == [(f"u0000{n}", "model") for n in range(4)]
-    assert [path.read_bytes()[-1:] for _, _, path in files.files()] == [b"0", b"0", b"1", b"1"]
-
-
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        ("def summarise(self, table): return {'x': table.array('y')}", "summarise() raised|no column 'y'"),
-        ("def report(self, table, earlier): return [1 / 0]", "report() raised ZeroDivisionError"),
-        (
-            "def process(self, unit, shared, ctx): return {'t': {'x': float(self.parameters.n)}}",
-            "unit 'u0': t/x differs when n is 4: a parameter under unit_parameters decides which units",
-        ),
-    ],
-)
-def test_check_workload_finds(tmp_path: Path, body: str, words: str) -> None:
-    (tmp_path / "mine.py").write_text(
-        MODULE.replace("    pass", "    n: int = 3").replace(
-            '[Unit("only")]', "[Unit(f'u{n}') for n in range(self.parameters.n)]"
-        )
-        + f"\nclass Wrong(Mine):\n    unit_parameters = frozenset({{'n'}})\n    {body}\n"
-    )
-    assert len(check_workload(registry.load("mine.py:Mine", tmp_path))) == 3
-    with pytest.raises(WorkloadProblem) as error:
-        check_workload(registry.load("mine.py:Wrong", tmp_path))
-    assert any(word in str(error.value) for word in words.split("|"))
