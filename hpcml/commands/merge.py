@@ -126,7 +126,7 @@ def _summarise(step: OpenStep) -> None:
 def summary_arrays(workload: Workload, name: str, table: Input) -> dict[str, NDArray[Any]]:
     """What summarise() of the workload called `name` gives, as arrays; UsageError when it cannot be kept."""
     with calling_user_code(
-        name, "summarise()", hint="the table is written: fix the workload, then `hpcml merge DIR`"
+        name, "summarise()", hint="the table is written: fix the workload and merge again"
     ):
         found = dict(workload.summarise(table) or {})
         arrays = {
@@ -192,7 +192,14 @@ def _write(
     finally:
         sources.close()
     return MergeResult(
-        step.name, True, len(order), len(missing), sources.doubled, len(sources.conflicts), digests, []
+        step=step.name,
+        fresh=True,
+        units=len(order),
+        missing=len(missing),
+        doubled=sources.doubled,
+        conflicts=len(sources.conflicts),
+        digests=digests,
+        listed=[],
     )
 
 
@@ -249,8 +256,8 @@ def _missing_error(
     more = f"; and {len(missing) - 5} more" if len(missing) > 5 else ""
     return Incomplete(
         f"step {step.name!r}: {len(missing)} of {len(units)} units are missing: {shown}{more}",
-        "`hpcml resume DIR` computes them (--retry-failed those that failed too often);"
-        " `hpcml merge DIR --allow-missing` writes the table without them",
+        f"`hpcml resume {step.opened.root}` computes them (--retry-failed those that failed too often);"
+        f" `hpcml merge {step.opened.root} --allow-missing` writes the table without them",
     )
 
 
@@ -287,12 +294,12 @@ def _already(step: OpenStep, source_digest: str) -> MergeResult | None:
     if about["sources"] != source_digest:
         return None
     return MergeResult(
-        step.name,
-        False,
-        about["units"],
-        about["missing"],
-        about["doubled"],
-        about["conflicts"],
-        table.digests,
-        [],
+        step=step.name,
+        fresh=False,
+        units=about["units"],
+        missing=about["missing"],
+        doubled=about["doubled"],
+        conflicts=about["conflicts"],
+        digests=table.digests,
+        listed=[],
     )

@@ -175,7 +175,7 @@ def seal_left_logs(
 ) -> list[str]:
     """Seal the logs whose writers are gone; sentences about those that could not be (damaged).
 
-    A log of a living writer is left to it. `salvage` also takes what is whole of damaged logs.
+    A log of a living writer is left to it. `salvage` also takes what is complete in damaged logs.
     """
     problems = []
     for folder in (step.parts, step.logs, step.root):

@@ -31,7 +31,7 @@ PREFIX = struct.Struct("<8s5I4xQQ16s16s")
 CHECKSUMS = struct.Struct("<QQ")
 FIXED = PREFIX.size + CHECKSUMS.size
 FIRST_READ = 4096
-CURE = "`hpcml verify DIR --set-aside` moves it away; `hpcml resume` computes its units again"
+CURE = "`hpcml verify --set-aside` moves it away; `hpcml resume` computes its units again"
 UNIT_RANGE = np.dtype([("first", "<u4"), ("count", "<u4")])
 
 
@@ -170,7 +170,9 @@ def read_header(path: Path | str, *, full: bool = False) -> Header:
     try:
         raw = os.read(handle, FIRST_READ)
         if len(raw) < FIXED or raw[:8] != MAGIC:
-            raise IntegrityError(f"{path}: not a whole hpcml file (the header is missing or damaged)", CURE)
+            raise IntegrityError(
+                f"{path}: not a complete hpcml file (the header is missing or damaged)", CURE
+            )
         (_, user_block, block_size, n_runs, n_blocks, n_json, size, n_units, fingerprint, campaign) = (
             PREFIX.unpack_from(raw)
         )
