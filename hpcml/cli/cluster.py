@@ -81,7 +81,7 @@ def resume_there(
 @click.command()
 @DIR
 def explain(directory: Path) -> None:
-    """Why is it not done? Pending, held and failed jobs in plain sentences, each with its cure."""
+    """Why is it not done? Pending, held and failed jobs in plain sentences, each with its remedy."""
     from hpcml.commands.explain import explain as find_reasons
 
     reasons = find_reasons(open_campaign(directory))

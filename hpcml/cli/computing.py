@@ -144,12 +144,14 @@ def _run_here(opened: OpenCampaign, options: RunOptions) -> None:
 @click.command()
 @DIR
 @STEP
-@click.option("--ranks", type=click.IntRange(1), default=None, help="Processes a shard [the job file's].")
+@click.option("--ranks", type=click.IntRange(1), default=None, help="Processes per shard [the job file's].")
 @click.option("--shards", type=click.IntRange(1), default=None, help="Shards for what is missing.")
 @click.option("--allow-missing", is_flag=True, help="Merge without units that failed; the table lists them.")
-@click.option("--retry-failed", is_flag=True, help="Forget earlier failures: units get max_attempts anew.")
+@click.option("--retry-failed", is_flag=True, help="Forget earlier failures: units get max_attempts again.")
 @click.option("--here", is_flag=True, help="On this machine, even if the campaign was planned for a cluster.")
-@click.option("--automatic", type=int, hidden=True)  # by the merge of that attempt: what can be cured
+@click.option(
+    "--automatic", type=int, hidden=True
+)  # by the merge of that attempt: what another try can get past
 @DRY_RUN
 def resume(
     directory: Path,
@@ -187,7 +189,7 @@ def resume(
 @click.option(
     "--ranks", type=click.IntRange(1), default=None, help="World size to insist on [the launcher's]."
 )
-@click.option("--begun", type=click.Path(path_type=Path), hidden=True)  # said by rank.sh
+@click.option("--begun", type=click.Path(path_type=Path), hidden=True)  # given by rank.sh
 def work(
     directory: Path,
     step_name: str,

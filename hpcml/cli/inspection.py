@@ -74,7 +74,7 @@ def _show_status(found: CampaignStatus, *, clear: bool) -> None:
     "--set-aside", is_flag=True, help="Move damaged files away, so that resume computes them again."
 )
 def verify(directory: Path, as_json: bool, set_aside: bool) -> None:
-    """Re-read everything, check every checksum, print a content digest a table."""
+    """Re-read everything, check every checksum, print one content digest per table."""
     from hpcml.commands.verify import verify as check
 
     found = check(open_campaign(directory), set_aside=set_aside)
@@ -88,12 +88,13 @@ def verify(directory: Path, as_json: bool, set_aside: bool) -> None:
         click.echo(f"hpcml: set aside: {name}", err=True)
     for problem in found.problems[1:]:
         click.echo(f"hpcml: problem: {problem}", err=True)
-    if found.incurable:
-        raise IntegrityError(found.incurable[0], "put it back from a backup, or plan a new campaign")
+    if found.unresolved:
+        raise IntegrityError(found.unresolved[0], "put it back from a backup, or plan a new campaign")
     if found.problems and not set_aside:
         raise IntegrityError(
             found.problems[0],
-            "`hpcml verify DIR --set-aside` moves damaged files away; then `hpcml resume DIR`",
+            f"`hpcml verify {directory} --set-aside` moves damaged files away;"
+            f" then `hpcml resume {directory}`",
         )
 
 

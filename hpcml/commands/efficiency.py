@@ -1,7 +1,4 @@
-"""What a campaign cost: CPU time against what was allocated, peak memory, time lost, the next request.
-
-Arithmetic on the journal's words.
-"""
+"""What a campaign cost: CPU time against what was allocated, peak memory, time lost, the next request."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ LEAST_MEMORY = 200_000_000
 class StepEfficiency:
     """One step. Times in seconds, memory in bytes per rank.
 
-    killed: starts of shards that never wrote their last word. lost: rank-seconds from
+    killed: starts of shards without a final journal entry. lost: rank-seconds from
     such a start to the next one of the shard: an upper bound, since what was recorded is kept.
     """
 
@@ -67,7 +64,7 @@ def _step(step: OpenStep, history: History) -> StepEfficiency:
 
 
 def _killed(words: list[Entry]) -> tuple[int, float]:
-    """(starts without a last word that another start followed, rank-seconds until that next start).
+    """(starts without a final entry that another start followed, rank-seconds until that next start).
 
     The last start of a shard may still be at work; the time between is an upper bound of what was lost.
     """

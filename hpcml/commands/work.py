@@ -1,6 +1,6 @@
-"""Inside the allocation: shards of one step, all ranks, until they are done or told to stop.
+"""Inside the allocation: shards of one step on all ranks, until they are done or asked to stop.
 
-How ranks begin and end together, the shard's last word, shards that are taken along.
+How ranks begin and end together, the shard's final journal entry, shards claimed from other jobs.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import logging
 import time
 import traceback
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hpcml.directory.attempts import attempt_numbers
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from hpcml.workload import Workload
 
 log = logging.getLogger(__name__)
-QUICK_SECONDS = 1.0  # what starting a job costs: a shard that takes less takes others along,
-TAKING_SECONDS = 30.0  # for so long
+QUICK_SECONDS = 1.0  # what starting a job costs: after a shard that takes less, others are claimed,
+CLAIMING_SECONDS = 30.0  # for so long
 
 
 def work(request: ShardRequest) -> int:
@@ -40,7 +41,7 @@ def work(request: ShardRequest) -> int:
 
 
 def _guarded(request: ShardRequest, comm: Comm, interruption: Interruption) -> int:
-    """Whatever escapes from one rank ends all of them: a world with a hole would wait for ever."""
+    """Whatever escapes from one rank ends all of them: a world with a hole would wait forever."""
     try:
         return _Worker(request, comm, interruption).work()
     except HpcmlError as error:
@@ -73,26 +74,27 @@ def _together(comm: Comm, prepare: Any) -> Any:
 
 
 class _Worker:
-    """The shards that one start computes: its own, and those that it takes along."""
+    """The shards that one start computes: its own, and those that it claims."""
 
     def __init__(self, request: ShardRequest, comm: Comm, interruption: Interruption) -> None:
         self.request, self.comm, self.interruption = request, comm, interruption
         self.shared: dict[int, tuple[Workload, Any]] = {}
         self.step: OpenStep | None = None
-        self.wall = self.cpu = 0.0  # seconds that the journal has been told of
+        self.wall = self.cpu = 0.0  # seconds that the journal has already
 
     def work(self) -> int:
         """The own shard's exit code.
 
         Starting a job costs a second, whatever it computes. So a start that had nothing to do for as
-        long as that goes on with shards that nobody has begun; their own jobs then end at once.
+        long as that goes on with shards that no job has claimed; their own jobs then end at once.
         """
         code, seconds = self._shard(self.request)
         began = time.monotonic()
         while code == EXIT_DONE and self.request.begun:
-            last = seconds > QUICK_SECONDS or time.monotonic() - began > TAKING_SECONDS
-            further = _together(self.comm, lambda last=last: -1 if last else self._take())
-            if further < 0:
+            enough = seconds > QUICK_SECONDS or time.monotonic() - began > CLAIMING_SECONDS
+            # by the clock of rank 0: all ranks must go on, or none
+            further: int | None = _together(self.comm, partial(self._claim, enough))
+            if further is None:
                 break
             self.interruption.go_on()
             taken, seconds = self._shard(replace(self.request, shard=further))
@@ -102,12 +104,13 @@ class _Worker:
                 Claims(self.request.begun, self.request.shard).done(further)
         return code
 
-    def _take(self) -> int:
+    def _claim(self, enough: bool) -> int | None:
+        """Another shard to compute, on rank 0; None when it is enough or there is none."""
         assert self.request.begun is not None and self.step is not None
-        if self.interruption.requested:
-            return -1
+        if enough or self.interruption.requested:
+            return None
         shards = self.request.shards or attempt_numbers(self.step, self.request.attempt)[1]
-        return Claims(self.request.begun, self.request.shard).take(shards)
+        return Claims(self.request.begun, self.request.shard).claim(shards)
 
     def _shard(self, request: ShardRequest) -> tuple[int, float]:
         """(exit code, seconds) of one shard."""

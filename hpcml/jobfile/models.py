@@ -61,7 +61,7 @@ class ResourcesEntry(_Model):
 
 
 class NotifyEntry(_Model):
-    """Who is told when the campaign ends."""
+    """Who is notified when the campaign ends."""
 
     mail: str | None = Field(default=None, description="address")
     command: str | None = Field(default=None, description="shell command")

@@ -43,7 +43,7 @@ def launched_by_openmpi() -> bool:
 
 
 def end_time() -> float:
-    """When the allocation ends, in seconds since 1970; infinity when nobody says."""
+    """When the allocation ends, in seconds since 1970; infinity when it is not known."""
     for name in END_VARIABLES:
         try:
             return float(os.environ[name])

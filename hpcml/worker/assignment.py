@@ -1,8 +1,4 @@
-"""Which units of a shard are to do: what rank 0 finds out before the first is computed.
-
-The request of a start, the units of a shard and an attempt, what is done of them, the check of the
-inputs.
-"""
+"""Which units of a shard are pending: what rank 0 finds out before the first is computed."""
 
 from __future__ import annotations
 
