@@ -170,7 +170,9 @@ def place_of(dataset: h5py.h5d.DatasetID) -> int:
 
 def stored_type(one: Field) -> np.dtype[Any]:
     """The type of a column in the file: text says that it is UTF-8, so that readers decode it."""
+    if not one.text:
+        return one.dtype
     from h5py import string_dtype
 
     text: np.dtype[Any] = string_dtype("utf-8", one.dtype.itemsize)
-    return text if one.text else one.dtype
+    return text
