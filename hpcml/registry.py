@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.util
+import inspect
 import sys
 import typing
 from collections.abc import Mapping
@@ -39,6 +40,15 @@ BUILTIN: dict[str, str] = {
     "emulsion.compare": "hpcml.workloads.emulsion.steps.compare:ComparedShowers",
     "emulsion.energy": "hpcml.workloads.emulsion.steps.energy:ShowerEnergies",
     "probe": "hpcml.workloads.probe:Probe",
+}
+# what the engine calls these methods with, besides self
+SIGNATURES: dict[str, tuple[str, ...]] = {
+    "units": ("inputs",),
+    "tables": ("inputs",),
+    "open": ("inputs",),
+    "process": ("unit", "shared", "ctx"),
+    "summarise": ("table",),
+    "report": ("table", "earlier"),
 }
 
 
@@ -77,7 +87,32 @@ def load(name: str, base: Path | None = None) -> type[Workload]:
     for word, kind in (("name", str), ("version", int), ("Parameters", type)):
         if not isinstance(getattr(found, word, None), kind):
             raise UsageError(f"workload {name!r}: its class has no `{word}` that is of type {kind.__name__}")
+    _check_signatures(name, found)
     return found
+
+
+def _check_signatures(name: str, found: type[Workload]) -> None:
+    """UsageError when a method takes other arguments than the interface gives, as those of version 1 do."""
+    for method, arguments in SIGNATURES.items():
+        function = getattr(found, method)
+        parameters = inspect.signature(function).parameters
+        try:
+            inspect.signature(function).bind("self", *arguments)
+            fits = "tables" not in parameters
+        except TypeError:
+            fits = False
+        if not fits:
+            here, wanted = ", ".join(parameters), ", ".join(("self", *arguments))
+            where = f"workload {name!r}: {_file_of(function)}"
+            raise UsageError(
+                f"{where} has {method}({here}); it must be {method}({wanted})",
+                "docs/write-your-own-workload.md describes the methods of a workload",
+            )
+
+
+def _file_of(function: Any) -> str:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else "its class"
 
 
 def modules_of(name: str) -> tuple[str, ...]:

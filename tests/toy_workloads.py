@@ -121,7 +121,7 @@ class Toy(Workload):
             cost = 1.0 + number % 7 if self.parameters.spread_cost else 1.0
             yield Unit(f"u{number:05d}", {"number": number, "label": f"name-{number % 3}"}, cost)
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
         width = (self.parameters.width,)
         return (
             Table(
@@ -154,7 +154,7 @@ class Toy(Workload):
         value = self.parameters.scale * rng.normal(size=(int(rng.integers(0, 4)), self.parameters.width))
         if lie := os.environ.get("TOY_LIE"):
             value += float(lie)
-        labels = np.array([f"{unit.payload['label']}".encode()] * len(value), "S8")
+        labels = np.array([unit.text("label").encode()] * len(value), "S8")
         return {
             "samples": {"value": value, "label": labels, "flag": value[:, 0] > 0},
             "histogram": {
@@ -181,11 +181,11 @@ class Plain(Toy):
 
     name = "plain"
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
         return (Table("rows", (Column("value", "f8", (self.parameters.width,)),)),)
 
     def result(self, unit: Unit, ctx: Context) -> dict[str, Arrays]:
-        value = np.full((1, self.parameters.width), float(unit.payload["number"]))
+        value = np.full((1, self.parameters.width), unit.number("number"))
         return {"rows": {"value": value * self.parameters.scale}}
 
 
@@ -194,8 +194,8 @@ class Kept(Toy):
 
     name = "kept"
 
-    def tables(self) -> tuple[Table, ...]:
-        first, *rest = super().tables()
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
+        first, *rest = super().tables(inputs)
         return (Table(first.name, first.columns, materialise=False), *rest)
 
 
@@ -207,7 +207,7 @@ class Files(Plain):
     externals = True
 
     def result(self, unit: Unit, ctx: Context) -> dict[str, Arrays]:
-        number = int(unit.payload["number"])
+        number = unit.integer("number")
         ctx.artifact("model").write_bytes(b"weights of %d" % (number // 2))
         ctx.external(Path(os.environ["TOY_EXTERNAL"]))
         return super().result(unit, ctx)
@@ -240,7 +240,7 @@ class Behind(Workload):
         for number, key in enumerate(inputs["samples"].keys()):
             yield Unit(f"of-{key}", {"number": number})
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
         return (Table("sums", (Column("total", "f8"), Column("of", "i8"))),)
 
     def open(self, inputs: Mapping[str, Input]) -> Any:
@@ -250,12 +250,11 @@ class Behind(Workload):
     def process(self, unit: Unit, shared: Any, ctx: Context) -> Mapping[str, Arrays]:
         say("begin", unit.key)
         values, index, numbers = shared
-        number = int(unit.payload["number"])
+        number = unit.integer("number")
         first, rows = (int(value) for value in index[number])
         total = values[first : first + rows].sum()
         say("end", unit.key)
         return {"sums": {"total": np.array([total]), "of": numbers[number : number + 1]}}
 
-    def summarise(self, tables: Mapping[str, Input]) -> Mapping[str, Any]:
-        (table,) = tables.values()
+    def summarise(self, table: Input) -> Mapping[str, Any]:
         return {"grand_total": float(table.array("total").sum()), "word": "sum"}

@@ -10,7 +10,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -35,6 +35,8 @@ from hpcml.user_code import calling_user_code
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from hpcml.workload import Input, Workload
 
 OnConflict = Literal["refuse", "first"]
 
@@ -70,13 +72,9 @@ def merge(
     """
     ingest(opened)
     units, identity = step.units(), step.identity()
-    damaged_logs = seal_left_logs(step.layout, units.keys, units.schema, identity)
+    seal_left_logs(step.layout, units.keys, units.schema, identity)
     ledger = step.ledger()
-    ledger.refuse_damage()
-    if damaged_logs:
-        raise IntegrityError(
-            damaged_logs[0], "`hpcml verify DIR --set-aside` keeps what is whole of it; then `hpcml resume`"
-        )
+    ledger.refuse_damage()  # also of the logs that could not be sealed
     # recorded, but in logs of ranks that are still at work (masks: np.unique imports all of numpy.ma)
     in_parts = np.zeros(len(units), bool)
     for header in ledger.parts:
@@ -107,26 +105,13 @@ def merge(
         for behind in opened.steps
         if step.name in behind.earlier_steps() and ensure_listed(behind)
     ]
-    return MergeResult(**{**_fields(merged), "listed": listed})
+    return replace(merged, listed=listed)
 
 
 def _summarise(step: OpenStep) -> None:
     """Write the small results of the workload, if it has any."""
-    workload, name = step.instance(step.combinations()[0]), step.plan.workload
-    with calling_user_code(
-        name, "summarise()", hint="the table is written: mend the workload, then `hpcml merge DIR`"
-    ):
-        found = dict(workload.summarise({step.name: step.table()}) or {})
-        arrays = {
-            key: np.asarray(value.encode() if isinstance(value, str) else value)
-            for key, value in found.items()
-        }
-    for key, array in arrays.items():
-        if not re.fullmatch(r"[!-.0-~]+", str(key)) or array.dtype.kind not in "biufcS":
-            raise UsageError(
-                f"workload {name!r}: summarise() gave {key!r} of type {array.dtype}",
-                "names without blanks and slashes; numbers, arrays of numbers, text",
-            )
+    workload = step.instance(step.combinations()[0])
+    arrays = summary_arrays(workload, step.plan.workload, step.table())
     if not arrays:
         return
     write_sealed(
@@ -138,8 +123,23 @@ def _summarise(step: OpenStep) -> None:
     )
 
 
-def _fields(merged: MergeResult) -> dict[str, Any]:
-    return {name: getattr(merged, name) for name in MergeResult.__dataclass_fields__}
+def summary_arrays(workload: Workload, name: str, table: Input) -> dict[str, NDArray[Any]]:
+    """What summarise() of the workload called `name` gives, as arrays; UsageError when it cannot be kept."""
+    with calling_user_code(
+        name, "summarise()", hint="the table is written: fix the workload and merge again"
+    ):
+        found = dict(workload.summarise(table) or {})
+        arrays = {
+            key: np.asarray(value.encode() if isinstance(value, str) else value)
+            for key, value in found.items()
+        }
+    for key, array in arrays.items():
+        if not re.fullmatch(r"[!-.0-~]+", str(key)) or array.dtype.kind not in "biufcS":
+            raise UsageError(
+                f"workload {name!r}: summarise() gave {key!r} of type {array.dtype}",
+                "names without blanks and slashes; numbers, arrays of numbers, text",
+            )
+    return arrays
 
 
 def _write(
@@ -178,7 +178,7 @@ def _write(
         )
         total = sum(
             int(sources.rows[table.name][order].sum()) * one.width
-            for table in units.schema.tables
+            for table in sources.sized(units.schema, order).tables
             for one in table.fields
         )
         done = 0
@@ -192,7 +192,14 @@ def _write(
     finally:
         sources.close()
     return MergeResult(
-        step.name, True, len(order), len(missing), sources.doubled, len(sources.conflicts), digests, []
+        step=step.name,
+        fresh=True,
+        units=len(order),
+        missing=len(missing),
+        doubled=sources.doubled,
+        conflicts=len(sources.conflicts),
+        digests=digests,
+        listed=[],
     )
 
 
@@ -249,8 +256,8 @@ def _missing_error(
     more = f"; and {len(missing) - 5} more" if len(missing) > 5 else ""
     return Incomplete(
         f"step {step.name!r}: {len(missing)} of {len(units)} units are missing: {shown}{more}",
-        "`hpcml resume DIR` computes them (--retry-failed those that failed too often);"
-        " `hpcml merge DIR --allow-missing` writes the table without them",
+        f"`hpcml resume {step.opened.root}` computes them (--retry-failed those that failed too often);"
+        f" `hpcml merge {step.opened.root} --allow-missing` writes the table without them",
     )
 
 
@@ -287,12 +294,12 @@ def _already(step: OpenStep, source_digest: str) -> MergeResult | None:
     if about["sources"] != source_digest:
         return None
     return MergeResult(
-        step.name,
-        False,
-        about["units"],
-        about["missing"],
-        about["doubled"],
-        about["conflicts"],
-        table.digests,
-        [],
+        step=step.name,
+        fresh=False,
+        units=about["units"],
+        missing=about["missing"],
+        doubled=about["doubled"],
+        conflicts=about["conflicts"],
+        digests=table.digests,
+        listed=[],
     )

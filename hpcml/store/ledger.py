@@ -1,4 +1,4 @@
-"""Which units are done: whole parts plus the valid prefix of logs, and nothing else (law 3)."""
+"""Which units are done: complete parts plus the valid prefix of logs, and nothing else (law 3)."""
 
 from __future__ import annotations
 
@@ -54,14 +54,13 @@ class Ledger:
             more = f" (and {len(self.damaged) - 1} more)" if len(self.damaged) > 1 else ""
             raise IntegrityError(
                 f"{why}{more}",
-                "`hpcml verify DIR --set-aside` moves damaged files away;"
-                " `hpcml resume` computes their units",
+                "`hpcml verify --set-aside` moves damaged files away; `hpcml resume` computes their units",
             )
         if self.foreign:
             names = ", ".join(str(path) for path in self.foreign[:3])
             raise IntegrityError(
                 f"{len(self.foreign)} file(s) of another campaign or of other parameters: {names}",
-                "`hpcml verify DIR --set-aside` moves them away",
+                "`hpcml verify --set-aside` moves them away",
             )
 
 

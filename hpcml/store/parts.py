@@ -10,6 +10,7 @@ Sealing frames of a log into a part, and reading a part's directory and index.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ import numpy as np
 
 from hpcml.store import newfile, sealed
 from hpcml.store.atomic import replacing
+from hpcml.store.frames import Frame
 from hpcml.store.schema import Schema
-from hpcml.store.wal import Frame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,7 +83,7 @@ class Deferred:
 
     @property
     def nbytes(self) -> int:
-        return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
+        return self.dtype.itemsize * math.prod(self.shape)
 
 
 WriteDeferred = Callable[[int, Mapping[str, int]], None]
@@ -116,7 +117,8 @@ def write_part(
                 datasets[where] = frame.columns[table.name][one.name]
             else:
                 datasets[where] = Deferred(one.dtype, (int(rows.sum(dtype=np.int64)), *one.shape))
-            notes[where] = {"unit": one.unit, "meaning": one.meaning}
+            if not table.materialise:  # its columns are in the parts alone
+                notes[where] = {"unit": one.unit, "meaning": one.meaning}
     write_sealed(
         path,
         datasets,
@@ -141,8 +143,8 @@ def write_sealed(
     """Write arrays as one sealed file: all of it or nothing.
 
     about: JSON values that any reader of the header gets; also attributes of the file.
-    notes: attributes of datasets. write_deferred: writes the bytes of what is Deferred, given the open
-    file and the place of each dataset in it.
+    notes: attributes of datasets. write_deferred: writes the bytes of what is Deferred, given the open file
+    and the place of each dataset in it.
     """
     directory: dict[str, Any] = {"about": dict(about), "extents": {}}
     # the header must fit a user block chosen before the file is written: estimate generously
@@ -153,14 +155,15 @@ def write_sealed(
     user_block = sealed.user_block_size(runs, json_size, data_size // block + 2)
     with replacing(path) as temporary:
         with newfile.create(temporary, user_block) as file:
+            made = newfile.Datasets(file)
             for name, array in datasets.items():
                 if isinstance(array, Deferred):
-                    dataset = newfile.reserve(file, name, array.dtype, array.shape)
+                    dataset = made.reserve(name, array.dtype, array.shape)
                 else:
-                    dataset = file.create_dataset(name, data=array)
-                directory["extents"][name] = [sealed.extent(dataset), array.dtype.str, list(array.shape)]
-                for key, value in (notes or {}).get(name, {}).items():
-                    dataset.attrs[key] = value
+                    dataset = made.store(name, array)
+                made.describe(dataset, (notes or {}).get(name, {}))
+                place = newfile.place_of(dataset)
+                directory["extents"][name] = [place, array.dtype.str, list(array.shape)]
             for key, value in about.items():
                 file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
         if write_deferred is not None:

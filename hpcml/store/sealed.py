@@ -23,7 +23,6 @@ import xxhash
 from hpcml.errors import IntegrityError
 
 if TYPE_CHECKING:
-    import h5py
     from numpy.typing import NDArray
 
 MAGIC = b"HPCMLSF1"
@@ -32,7 +31,7 @@ PREFIX = struct.Struct("<8s5I4xQQ16s16s")
 CHECKSUMS = struct.Struct("<QQ")
 FIXED = PREFIX.size + CHECKSUMS.size
 FIRST_READ = 4096
-CURE = "`hpcml verify DIR --set-aside` moves it away; `hpcml resume` computes its units again"
+CURE = "`hpcml verify --set-aside` moves it away; `hpcml resume` computes its units again"
 UNIT_RANGE = np.dtype([("first", "<u4"), ("count", "<u4")])
 
 
@@ -108,16 +107,6 @@ def user_block_size(n_runs: int, json_size: int, n_blocks: int) -> int:
     return max(512 if n_blocks < 8 else 8192, 1 << (needed - 1).bit_length())
 
 
-def extent(dataset: h5py.Dataset) -> int:
-    """Where the bytes of a contiguous dataset start in the file; 0 for an empty or chunked one."""
-    if dataset.size == 0 or dataset.chunks is not None:
-        return 0
-    offset = dataset.id.get_offset()
-    if offset is None:
-        raise IntegrityError(f"{dataset.file.filename}: {dataset.name} has no place in the file")
-    return int(offset)
-
-
 def write_header(
     path: Path,
     *,
@@ -181,7 +170,9 @@ def read_header(path: Path | str, *, full: bool = False) -> Header:
     try:
         raw = os.read(handle, FIRST_READ)
         if len(raw) < FIXED or raw[:8] != MAGIC:
-            raise IntegrityError(f"{path}: not a whole hpcml file (the header is missing or damaged)", CURE)
+            raise IntegrityError(
+                f"{path}: not a complete hpcml file (the header is missing or damaged)", CURE
+            )
         (_, user_block, block_size, n_runs, n_blocks, n_json, size, n_units, fingerprint, campaign) = (
             PREFIX.unpack_from(raw)
         )

@@ -68,6 +68,7 @@ class OpenReaders:
     def __init__(self, readers: Sequence[SealedReader]) -> None:
         self.readers = readers
         self._open: OrderedDict[int, None] = OrderedDict()
+        self._checks: dict[int, RunningCheck] = {}
 
     def __getitem__(self, number: int) -> SealedReader:
         self._open[number] = None
@@ -76,6 +77,19 @@ class OpenReaders:
             oldest, _ = self._open.popitem(last=False)
             self.readers[oldest].close()
         return self.readers[number]
+
+    def check(self, number: int) -> RunningCheck:
+        """Reads a part in pieces; kept from column to column, which mostly follow each other in a part."""
+        if number not in self._checks:
+            self._checks[number] = RunningCheck(self.readers[number])
+        return self._checks[number]
+
+    def finish(self) -> None:
+        """Check what has been read of blocks in part. Nothing read counts before this."""
+        for number, check in self._checks.items():
+            self[number]
+            check.finish()
+        self._checks.clear()
 
     def close(self) -> None:
         for number in self._open:
@@ -87,12 +101,13 @@ def windows(
     readers: OpenReaders, runs: RowRanges, table: str, field: Field, *, multiple: int = 1
 ) -> Iterator[memoryview]:
     """The bytes of one column in result order. A window is overwritten by the next but one (readahead.py).
+    The last block of each part is checked by `readers.finish()`.
 
     All windows but the last hold a multiple of so many rows (one writes compressed chunks whole).
     """
     width = field.width
     name = f"{table}/{field.name}"
-    if len(runs.owner) and runs.rows * width // len(runs.owner) >= SHORT:
+    if len(runs.owner) and runs.rows * width // len(runs.owner) >= SHORT and not field.text:
         yield from _straight(readers, runs, name, field, multiple)
         return
     size = -(-_window_rows(runs, width) // multiple) * multiple
@@ -112,7 +127,6 @@ def _straight(
     size = max(1, STRAIGHT // (width * multiple)) * multiple
     buffers = cycle([np.empty(min(runs.rows, size) * width, np.uint8).data for _ in range(WINDOWS)])
     window = next(buffers)
-    checks: dict[int, RunningCheck] = {}
     begins: dict[int, int] = {}
     at = 0
     for slab in range(0, len(runs.owner), SLAB):
@@ -124,10 +138,9 @@ def _straight(
         )
         for owner, source, left in zip(*places, strict=True):
             reader = readers[owner]
-            if owner not in checks:
+            if owner not in begins:
                 begins[owner] = _place(reader, name, field).offset
-                checks[owner] = RunningCheck(reader)
-            check, offset = checks[owner], begins[owner] + source
+            check, offset = readers.check(owner), begins[owner] + source
             while left:
                 step = min(left, len(window) - at)
                 check.read(offset, window[at : at + step])
@@ -137,15 +150,13 @@ def _straight(
                     window, at = next(buffers), 0
     if at:
         yield window[:at]
-    for owner, check in checks.items():
-        readers[owner]
-        check.finish()
 
 
 def _place(reader: SealedReader, name: str, field: Field) -> Extent:
-    """Where a column lies in a part; IntegrityError when it is of another type."""
+    """Where a column lies in a part; IntegrityError when it is of another type. Text may be narrower."""
     extent = reader.extent(name)
-    if extent.dtype != field.dtype or extent.shape[1:] != field.shape:
+    dtype = np.dtype(f"S{min(extent.dtype.itemsize, field.dtype.itemsize)}") if field.text else field.dtype
+    if extent.dtype != dtype or extent.shape[1:] != field.shape:
         raise IntegrityError(
             f"{reader.path}: column {name} is {extent.dtype}{list(extent.shape[1:])},"
             f" not {field.dtype}{list(field.shape)}"
@@ -188,9 +199,19 @@ def _fill(
         reader = readers[number]
         extent = _place(reader, name, field)
         order = np.argsort(source[mine], kind="stable")
-        where = extent.offset + source[mine][order] * width
-        place = (target[mine][order] - begin) * width
-        _copy(window, reader, where, place, count[mine][order] * width, width)
+        first, rows = source[mine][order], count[mine][order]
+        place = target[mine][order] - begin
+        if extent.dtype == field.dtype:
+            _copy(window, reader, extent.offset + first * width, place * width, rows * width, width)
+            continue
+        # texts that are narrower here: read as they are, then spread
+        narrow = field.sized(extent.dtype.itemsize)
+        ends = np.cumsum(rows)
+        read = np.empty(int(ends[-1]) * narrow.width, np.uint8)
+        packed = (ends - rows) * narrow.width
+        _copy(read, reader, extent.offset + first * narrow.width, packed, rows * narrow.width, narrow.width)
+        texts = read.view(narrow.dtype).reshape(-1, *field.shape)
+        window.view(field.dtype).reshape(-1, *field.shape)[expand(place, rows)] = texts
 
 
 def _copy(

@@ -13,6 +13,7 @@ StepTable, which is what workloads and notebooks get for a merged step.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from hpcml.errors import Incomplete, IntegrityError, UsageError, nearest
 from hpcml.store.blocks import SealedReader
 from hpcml.store.layout import StepLayout
 from hpcml.store.schema import Schema, schema_from_json
+from hpcml.store.text import decode_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,14 +35,20 @@ class StepTable:
 
     def __init__(self, step: StepLayout) -> None:
         if not step.table.is_file():
-            raise Incomplete(f"step {step.name!r} has no table yet", "`hpcml merge DIR` writes it")
+            raise Incomplete(f"step {step.name!r} has no table yet", "`hpcml merge` writes it")
         self.layout = step
         self._file = SealedReader(step.table)
         self.about: dict[str, Any] = self._file.about
         self.schema: Schema = schema_from_json(self.about["schema"])
+        self._fields = {table.name: {one.name: one for one in table.fields} for table in self.schema.tables}
+
+    @cached_property
+    def _mapped(self) -> NDArray[np.uint8]:
+        """The bytes of the file: one map for all columns, of which there may be thousands."""
+        return np.memmap(self.layout.table, np.uint8, "r")
 
     def __repr__(self) -> str:
-        tables = "; ".join(f"{name}: {', '.join(self.columns(name))}" for name in self.tables())
+        tables = "; ".join(f"{name}: {', '.join(self.column_names(name))}" for name in self.tables())
         return f"<table of step {self.layout.name!r}, {self.about['units']} units; {tables}>"
 
     @property
@@ -55,8 +63,24 @@ class StepTable:
     def tables(self) -> list[str]:
         return [table.name for table in self.schema.tables]
 
-    def columns(self, table: str = "") -> list[str]:
-        return [field.name for field in self.schema.table(self._table(table)).fields]
+    @property
+    def is_step(self) -> bool:
+        return True
+
+    def column_names(self, table: str = "") -> list[str]:
+        return list(self._fields[self._table(table)])
+
+    def columns(self, table: str, *names: str) -> tuple[NDArray[Any], ...]:
+        """Columns as plain arrays, in the order of `names`; all of the table when no name is given."""
+        return tuple(np.asarray(self.array(name, table)) for name in names or self.column_names(table))
+
+    def has(self, column: str, table: str = "") -> bool:
+        """Is there such a column? False when there is no such table either."""
+        return (not table or table in self.tables()) and column in self.column_names(table)
+
+    def rows(self, table: str = "") -> int:
+        """Number of rows of a table of kind `rows`."""
+        return int(self.index(table)[:, 1].sum())
 
     def key_bytes(self) -> NDArray[np.bytes_]:
         return self._file.array("units/key")
@@ -81,10 +105,16 @@ class StepTable:
         return self._file.array(f"index/{name}")
 
     def array(self, column: str, table: str = "") -> NDArray[Any]:
-        """A column, shape (rows, *row shape); of a reduced table the array itself."""
+        """A column, shape (rows, *row shape); of a reduced table the array itself. Text is a copy."""
+        name = self._table(table)
+        found = self.stored(column, name)
+        return decode_text(found) if self._fields[name][column].text else found
+
+    def stored(self, column: str, table: str = "") -> NDArray[Any]:
+        """A column as it is in the file: text as UTF-8 bytes."""
         name = self._table(table)
         schema = self.schema.table(name)
-        fields = {field.name: field for field in schema.fields}
+        fields = self._fields[name]
         if column not in fields:
             raise UsageError(f"table {name!r} has no column {column!r}", nearest(column, list(fields)))
         if schema.kind == "rows" and not schema.materialise:
@@ -98,7 +128,9 @@ class StepTable:
             with h5py.File(self.layout.table, "r", locking=False) as file:
                 data: NDArray[Any] = file[f"{name}/{column}"][...]
             return data
-        return np.memmap(self.layout.table, extent.dtype, "r", extent.offset, extent.shape)
+        end = extent.offset + extent.nbytes
+        found: NDArray[Any] = self._mapped[extent.offset : end].view(extent.dtype).reshape(extent.shape)
+        return found
 
     def summary(self) -> dict[str, Any]:
         """Small results of the workload's summarise(), by name."""
@@ -139,7 +171,7 @@ class StepTable:
             data["unit"] = np.repeat(np.array(self.keys(), object), repeat)
             for item in self.payload_names():
                 data[item] = _text(np.repeat(self.payload(item), repeat))
-        for column in self.columns(name):
+        for column in self.column_names(name):
             values = self.array(column, name)
             data[column] = _text(values) if values.ndim <= 1 else list(values)
         return pd.DataFrame(data)
@@ -173,13 +205,17 @@ class StepTable:
             readers.append(SealedReader(path))
         origin = self._file.array(f"origin/{table}")
         runs = runs_in_order(origin[:, 0], origin[:, 1], self.index(table)[:, 1])
-        field = next(one for one in self.schema.table(table).fields if one.name == column)
+        field = self._fields[table][column]
+        if field.text:
+            widths = [reader.extent(f"{table}/{column}").dtype.itemsize for reader in readers]
+            field = field.sized(max(widths, default=1))
         out = np.empty((runs.rows, *field.shape), field.dtype)
         flat = out.reshape(-1).view(np.uint8)
         pool, at = OpenReaders(readers), 0
         for window in windows(pool, runs, table, field):
             flat[at : at + len(window)] = window
             at += len(window)
+        pool.finish()
         pool.close()
         return out
 
@@ -187,4 +223,6 @@ class StepTable:
 def _text(values: NDArray[Any]) -> Any:
     if values.dtype.kind == "S":
         return np.array([value.decode() for value in values.tolist()], object)
+    if values.dtype.kind == "U":
+        return values.astype(object)
     return values

@@ -4,7 +4,9 @@ A frame holds the results of a few units, column by column, so that sealing is c
 
     frame header | unit numbers u4 | rows of each table u4 | bytes of each column
 
-One `writev` a frame: after `kill -9` the log is a run of whole frames and perhaps a torn tail, which the
+A text column begins with the width of its texts, u4.
+
+One `writev` per frame: after `kill -9` the log is a run of complete frames and perhaps a torn tail, which the
 checksum cuts off.
 """
 
@@ -17,7 +19,6 @@ import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,9 @@ import xxhash
 
 from hpcml.errors import IntegrityError
 from hpcml.store.atomic import storage_errors, sync_folder
+from hpcml.store.frames import Frame, bands_of, decode_frame
 from hpcml.store.schema import Schema
+from hpcml.store.text import Widths
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,17 +38,6 @@ FILE_HEADER = struct.Struct("<8sIQ")  # magic, JSON bytes, checksum of the JSON
 FILE_MAGIC = b"HPCMLWL1"
 FRAME = struct.Struct("<4sIQddQ")  # magic, units, payload bytes, time, busy seconds, checksum
 FRAME_MAGIC = b"frm1"
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Whole results of some units: numbers, rows per table, one array per column (rows first)."""
-
-    ids: NDArray[np.uint32]
-    rows: Mapping[str, NDArray[np.uint32]]
-    columns: Mapping[str, Mapping[str, NDArray[Any]]]
-    written: float
-    busy: float
 
 
 class LogWriter:
@@ -83,10 +75,13 @@ class LogWriter:
         rows: Sequence[NDArray[np.uint32]],
         columns: Sequence[bytes],
         busy: float,
+        *,
+        widths: Widths | None = None,
     ) -> None:
-        """Write one frame: rows per table and the bytes of the columns, both in schema order."""
+        """Write one frame: rows per table and the bytes of the columns, both in schema order.
+        widths: of text columns, whose bytes begin with it."""
         pieces: list[Any] = [ids.data.cast("B"), *(one.data.cast("B") for one in rows), *columns]
-        size = sum(len(piece) for piece in pieces)
+        size = sum(map(len, pieces))
         written = time.time()
         head = FRAME.pack(FRAME_MAGIC, len(ids), size, written, busy, 0)
         digest = xxhash.xxh3_64(head)
@@ -96,17 +91,17 @@ class LogWriter:
         with storage_errors(self.path):
             self._write([head, *pieces])
         names = (table.name for table in self.schema.tables)
-        self.frame_headers.append(Frame(ids, dict(zip(names, rows, strict=True)), {}, written, busy))
+        counts = dict(zip(names, rows, strict=True))
+        self.frame_headers.append(Frame(ids, counts, {}, written, busy, widths or {}))
 
     def _write(self, pieces: list[Any]) -> None:
         """All pieces or none: a short write (full disk) is cut off again before the error leaves."""
-        views = [memoryview(piece).cast("B") for piece in pieces]
-        wanted = sum(len(view) for view in views)
+        wanted = sum(map(len, pieces))
         try:
             written = 0
-            for start in range(0, len(views), 512):  # below the system's limit on pieces a call
-                group = views[start : start + 512]
-                length = sum(len(view) for view in group)
+            for start in range(0, len(pieces), 512):  # below the system's limit on pieces per call
+                group = pieces[start : start + 512]
+                length = sum(map(len, group))
                 done = os.writev(self.handle, group)
                 while done < length:
                     rest = b"".join(group)[done:]
@@ -179,12 +174,13 @@ def read_about(handle: int, path: Path) -> tuple[dict[str, Any], int]:
 def read_frames(
     handle: int, schema: Schema, path: Path, *, salvage: bool = False
 ) -> Iterator[tuple[int, Frame]]:
-    """(end offset, frame) of the valid prefix: a torn tail ends it, damage before a whole frame raises.
+    """(end offset, frame) of the valid prefix: a torn tail ends it, damage before a complete frame raises.
 
     `salvage` steps over the damage instead: everything that its checksum still covers.
     """
     _, position = read_about(handle, path)
     size = os.fstat(handle).st_size
+    bands = bands_of(schema)
     while position < size:
         payload = _payload(handle, position, size)
         if payload is None:
@@ -197,14 +193,14 @@ def read_frames(
             continue
         count, written, busy, raw = payload
         position += FRAME.size + len(raw)
-        yield position, _decode(raw, count, schema, written, busy)
+        yield position, decode_frame(raw, count, bands, written, busy)
 
 
 def count_units(handle: int, path: Path, *, checked: bool) -> tuple[list[int], float, float, float]:
     """Unit numbers in the valid prefix, first and last time, busy seconds.
 
     Unless `checked`, frames are trusted by their headers alone and no column bytes are read: enough
-    for a log that is growing. A checked log with damage before whole results is an IntegrityError.
+    for a log that is growing. A checked log with damage before complete results is an IntegrityError.
     """
     _, position = read_about(handle, path)
     size = os.fstat(handle).st_size
@@ -227,13 +223,13 @@ def count_units(handle: int, path: Path, *, checked: bool) -> tuple[list[int], f
 
 def _damage(path: Path, position: int) -> IntegrityError:
     return IntegrityError(
-        f"{path}: damaged at byte {position}, with whole results behind it",
-        "`hpcml verify DIR --set-aside` keeps what is whole; `hpcml resume` computes the rest",
+        f"{path}: damaged at byte {position}, with complete results behind it",
+        "`hpcml verify --set-aside` keeps what is complete; `hpcml resume` computes the rest",
     )
 
 
 def _payload(handle: int, position: int, size: int) -> tuple[int, float, float, bytes] | None:
-    """The frame at `position` if it is whole."""
+    """The frame at `position` if it is complete."""
     head = os.pread(handle, FRAME.size, position)
     if len(head) < FRAME.size:
         return None
@@ -247,7 +243,7 @@ def _payload(handle: int, position: int, size: int) -> tuple[int, float, float, 
 
 
 def _next_frame(handle: int, position: int, size: int) -> int | None:
-    """Where the next whole frame at or after `position` starts."""
+    """Where the next complete frame at or after `position` starts."""
     raw = os.pread(handle, size - position, position)
     at = raw.find(FRAME_MAGIC)
     while at >= 0:
@@ -255,21 +251,3 @@ def _next_frame(handle: int, position: int, size: int) -> int | None:
             return position + at
         at = raw.find(FRAME_MAGIC, at + 1)
     return None
-
-
-def _decode(raw: bytes, count: int, schema: Schema, written: float, busy: float) -> Frame:
-    ids = np.frombuffer(raw, "<u4", count)
-    at = 4 * count
-    rows: dict[str, NDArray[np.uint32]] = {}
-    for table in schema.tables:
-        rows[table.name] = np.frombuffer(raw, "<u4", count, at)
-        at += 4 * count
-    columns: dict[str, dict[str, NDArray[Any]]] = {}
-    for table in schema.tables:
-        total = int(rows[table.name].sum(dtype=np.int64))
-        columns[table.name] = {}
-        for one in table.fields:
-            flat = np.frombuffer(raw, np.uint8, total * one.width, at)
-            columns[table.name][one.name] = flat.view(one.dtype).reshape(total, *one.shape)
-            at += total * one.width
-    return Frame(ids, rows, columns, written, busy)

@@ -13,9 +13,9 @@ from hpcml.attempts.decision import decide, survey
 from hpcml.attempts.jobs import Jobs
 from hpcml.directory.history import History
 from hpcml.directory.opened import OpenCampaign
+from hpcml.store.frames import Frame
 from hpcml.store.ledger import scan
 from hpcml.store.parts import Identity, write_part
-from hpcml.store.wal import Frame
 from tests.benchmarks import running
 from tests.benchmarks.rows import Row, figure_row
 from tests.benchmarks.settings import ROUNDS

@@ -96,7 +96,7 @@ def test_payloads_keep_their_types(tmp_path: Path) -> None:
         ([Unit("a b")], "printable ASCII"),
         ([Unit("")], "printable ASCII"),
         ([Unit("x" * 201)], "printable ASCII"),
-        ([Unit("a"), Unit("a")], "stands twice"),
+        ([Unit("a"), Unit("a")], "duplicate unit key"),
         ([Unit("a", cost=-1.0)], "cost"),
         ([Unit("a", cost=float("nan"))], "cost"),
         ([Unit("a", cost=float("inf"))], "cost"),
