@@ -1,6 +1,4 @@
-"""Jet constituents -> jet images: centre, rotate, flip, pixelate, normalise.
-
-The geometry of one jet, vectorised over a block of jets.
+"""Jet constituents -> jet images: centre, rotate, flip, pixelate, normalise; a block of jets at once.
 
 Every operation acts on the constituents of one jet alone, in a fixed order, so an image is bit for
 bit the same in whatever block of jets it is computed. The procedure is that of arXiv:2402.17714,
@@ -11,12 +9,17 @@ the origin, so images differ by rounding alone, and where more than 200 constitu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
+from annotated_types import Ge, Gt, Le
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+# parameters of steps: pixels along one axis, and how far they reach from the centre in rad
+ImageSize = Annotated[int, Ge(2), Le(400)]
+HalfWidth = Annotated[float, Gt(0)]
 
 SIZE = 40
 HALF_WIDTH = 0.8
