@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.util
+import inspect
 import sys
 import typing
 from collections.abc import Mapping
@@ -46,6 +47,15 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "emulsion": ("numba", "sklearn", "scipy", "pandas"),
 }
 EXTRA_OF: dict[str, str] = {"jets": "jets", "emulsion": "emulsion"}
+# what the engine calls these methods with, besides self
+SIGNATURES: dict[str, tuple[str, ...]] = {
+    "units": ("inputs",),
+    "tables": ("inputs",),
+    "open": ("inputs",),
+    "process": ("unit", "shared", "ctx"),
+    "summarise": ("table",),
+    "report": ("table", "earlier"),
+}
 
 
 def known_names() -> list[str]:
@@ -83,7 +93,31 @@ def load(name: str, base: Path | None = None) -> type[Workload]:
     for word, kind in (("name", str), ("version", int), ("Parameters", type)):
         if not isinstance(getattr(found, word, None), kind):
             raise UsageError(f"workload {name!r}: its class has no `{word}` that is of type {kind.__name__}")
+    _check_signatures(name, found)
     return found
+
+
+def _check_signatures(name: str, found: type[Workload]) -> None:
+    """UsageError when a method takes other arguments than the interface gives, as those of version 1 do."""
+    for method, arguments in SIGNATURES.items():
+        function = getattr(found, method)
+        parameters = inspect.signature(function).parameters
+        try:
+            inspect.signature(function).bind("self", *arguments)
+            fits = "tables" not in parameters
+        except TypeError:
+            fits = False
+        if not fits:
+            here = f"{method}({', '.join(parameters)})"
+            raise UsageError(
+                f"workload {name!r}: {_file_of(function)} has {here}",
+                f"write {method}({', '.join(('self', *arguments))}): docs/write-your-own-workload.md",
+            )
+
+
+def _file_of(function: Any) -> str:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else "its class"
 
 
 def modules_of(name: str) -> tuple[str, ...]:

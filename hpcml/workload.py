@@ -1,15 +1,14 @@
-"""The interface that a workload implements, and the schema of the columns it returns.
-
-The words between physics and engine (Unit, Column, Table, Workload, Context).
-"""
+"""The interface that a workload implements, and the schema of the columns it returns."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from hpcml.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,10 +31,87 @@ class Unit:
     payload: Mapping[str, Scalar] = field(default_factory=dict)
     cost: float = 1.0
 
+    def integer(self, name: str) -> int:
+        """The payload `name`, an integer. UsageError when there is none or it is something else."""
+        value = self._payload(name)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self._wrong_type(name, value, "an integer")
+        return value
+
+    def number(self, name: str) -> float:
+        """The payload `name`, an integer or a float, as float."""
+        value = self._payload(name)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise self._wrong_type(name, value, "a number")
+        return float(value)
+
+    def text(self, name: str) -> str:
+        """The payload `name`, a text."""
+        value = self._payload(name)
+        if not isinstance(value, str):
+            raise self._wrong_type(name, value, "a text")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """The payload `name`, a bool."""
+        value = self._payload(name)
+        if not isinstance(value, bool):
+            raise self._wrong_type(name, value, "a bool")
+        return value
+
+    def _payload(self, name: str) -> Scalar:
+        try:
+            return self.payload[name]
+        except KeyError:
+            known = list(self.payload)
+            hint = nearest(name, known) or f"its payload: {', '.join(known) or 'none'}"
+            raise UsageError(f"unit {self.key!r} has no payload {name!r}", hint) from None
+
+    def _wrong_type(self, name: str, value: Scalar, wanted: str) -> UsageError:
+        return UsageError(f"unit {self.key!r}: payload {name!r} is {value!r}, not {wanted}")
+
+
+def block_units(
+    prefix: str,
+    total: int,
+    size: int,
+    *,
+    digits: int = 6,
+    key_start: int = 0,
+    cost: float | None = None,
+    **payload: Scalar,
+) -> Iterator[Unit]:
+    """Units of `size` rows each that cover rows 0 to total-1 in order; the last may be shorter.
+
+    key: `prefix-FIRST-LAST`, both counted from `key_start` on and padded to `digits`.
+    payload: what is given, then `first` (from 0 on) and `count`: `rows_of(unit)` is their slice.
+    cost: of every unit; the number of its rows when it is not given.
+    """
+    if size < 1:
+        raise UsageError(f"units {prefix!r}: blocks of {size} rows; at least one row is needed")
+    for first in range(0, total, size):
+        count = min(size, total - first)
+        low = key_start + first
+        key = f"{prefix}-{low:0{digits}d}-{low + count - 1:0{digits}d}"
+        block = {**payload, "first": first, "count": count}
+        yield Unit(key, block, float(count) if cost is None else cost)
+
+
+def rows_of(unit: Unit) -> slice:
+    """The rows of a unit of `block_units`."""
+    first = unit.integer("first")
+    return slice(first, first + unit.integer("count"))
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table: `shape` is the shape of one row, `unit` the unit of measure."""
+    """One column of a table: `shape` is the shape of one row, `unit` the unit of measure.
+
+    dtype: a NumPy dtype of bool, integers, floats, complex or bytes of fixed length (`S32`), or `str`:
+    text of any width. Text is stored as UTF-8 bytes of fixed length, as wide as the widest text of all units
+    needs, so that a table stays readable by any HDF5 library and compresses well; one long text makes every
+    row as wide. `Input.array` gives it as text again.
+    """
 
     name: str
     dtype: str
@@ -62,24 +138,45 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """A name that a job file may (or must) fill under `inputs:`, and what is expected there."""
+    """A name that a job file may (or must) fill under `inputs:`, and what is expected there.
+
+    kind: `files`, `step` (of this or of another campaign) or `either`; checked when a job file is planned.
+    """
 
     name: str
     meaning: str
     required: bool = True
+    kind: Literal["files", "step", "either"] = "either"
 
 
 class Input(Protocol):
-    """What `inputs[name]` is, in `units`, `open`, `summarise` and `report`."""
+    """What `inputs[name]` is: files, or the merged table of a step. Also what `summarise` and `report` get.
+
+    `table` may be left out when the step has one table. A column that a table does not have, and any
+    question about columns of files, is a UsageError that names the input.
+    """
 
     @property
     def paths(self) -> Sequence[Path]:
         """The files of a file input, in the order of the job file (globs sorted); the table's
         own file for a step input."""
 
+    @property
+    def is_step(self) -> bool:
+        """True for the table of a step, False for files."""
+
+    def has(self, column: str, table: str = "") -> bool:
+        """Is there such a column? False for files, and when the step has no such table."""
+
+    def rows(self, table: str = "") -> int:
+        """Number of rows of a table of kind `rows`."""
+
     def array(self, column: str, table: str = "") -> NDArray[Any]:
-        """A column of a step input: memory-mapped, read-only, shape (rows, *row shape).
-        `table` may be left out when the step has one table."""
+        """A column, shape (rows, *row shape): memory-mapped and read-only; text (dtype `str`) is a copy.
+        Of a reduced table the array itself."""
+
+    def columns(self, table: str, *names: str) -> tuple[NDArray[Any], ...]:
+        """Columns as plain arrays, in the order of `names`; all of the table when no name is given."""
 
     def keys(self) -> Sequence[str]:
         """The unit keys of a step input, in unit order."""
@@ -147,24 +244,30 @@ class Workload(ABC):
         """All units in the order of the result; cheap (opens inputs at most for their shape)."""
 
     @abstractmethod
-    def tables(self) -> tuple[Table, ...]:
-        """The schema of what `process` returns."""
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
+        """The schema of what `process` returns. Called once, when the units are listed: the inputs may
+        decide the columns, and the unit list keeps them from then on."""
 
     def open(self, inputs: Mapping[str, Input]) -> Any:
         """What the units of one rank share, opened once per rank (default: the inputs)."""
         return inputs
 
     @abstractmethod
-    def process(self, unit: Unit, shared: Any, ctx: Context) -> Mapping[str, Arrays]:
-        """Compute one unit: {table: {column: array}}; rows tables have a leading row axis."""
+    def process(self, unit: Unit, shared: Any, ctx: Context) -> Mapping[str, Mapping[str, Any]]:
+        """Compute one unit: {table: {column: array}}.
 
-    def summarise(self, tables: Mapping[str, Input]) -> Mapping[str, Any]:
-        """Small results once the step is merged: {name: array or number}, kept beside the table.
-        `tables` is {step name: its table} of this step alone."""
+        Rows tables have a leading row axis; a Python or NumPy scalar for a scalar column is one row.
+        Reduced tables (`sum`, `min`, `max`) have none. Text may be str, or lists and arrays of str.
+        """
+
+    def summarise(self, table: Input) -> Mapping[str, Any]:
+        """Small results once the step is merged: {name: array, number or text}, kept beside the table.
+        `table` is the merged table of this step."""
         return {}
 
-    def report(self, tables: Mapping[str, Input]) -> Iterable[Figure]:
-        """Plots for people, from this step's table (key: step name) and those before it."""
+    def report(self, table: Input, earlier: Mapping[str, Input]) -> Iterable[Figure]:
+        """Plots for people, from the merged table of this step. `earlier` holds the tables of the merged
+        steps before it in the job file, by the name of the step."""
         return ()
 
 

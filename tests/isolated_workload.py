@@ -53,7 +53,7 @@ class Reads(Workload):
         for number in range(self.parameters.n):
             yield Unit(f"u{number:05d}", {"number": number})
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
         return (Table("rows", (Column("value", "f8", (4,)),)),)
 
     def open(self, inputs: Mapping[str, Input]) -> Any:
@@ -85,7 +85,7 @@ class Sums(Workload):
         for number, key in enumerate(inputs["rows"].keys()):
             yield Unit(f"of-{key}", {"number": number})
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
         return (Table("sums", (Column("total", "f8"),)),)
 
     def open(self, inputs: Mapping[str, Input]) -> Any:

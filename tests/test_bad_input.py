@@ -50,7 +50,7 @@ class W(Workload):
         self.at("units")
         return [Unit(f"u{i}", {"i": i}) for i in range(self.parameters.n)]
 
-    def tables(self):
+    def tables(self, inputs):
         self.at("tables")
         return (Table("t", (Column("x", "f8"),)),)
 
@@ -74,11 +74,11 @@ class W(Workload):
                 os.waitpid(child, 0)
         return result
 
-    def summarise(self, tables):
+    def summarise(self, table):
         self.at("summarise")
         return {"object": object()} if self.parameters.how == "summary-object" else {}
 
-    def report(self, tables):
+    def report(self, table, earlier):
         self.at("report")
         return [Figure("../x", "", None)] if self.parameters.how == "figure" else ()
 """

@@ -121,7 +121,7 @@ class Toy(Workload):
             cost = 1.0 + number % 7 if self.parameters.spread_cost else 1.0
             yield Unit(f"u{number:05d}", {"number": number, "label": f"name-{number % 3}"}, cost)
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
         width = (self.parameters.width,)
         return (
             Table(
@@ -181,7 +181,7 @@ class Plain(Toy):
 
     name = "plain"
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
         return (Table("rows", (Column("value", "f8", (self.parameters.width,)),)),)
 
     def result(self, unit: Unit, ctx: Context) -> dict[str, Arrays]:
@@ -194,8 +194,8 @@ class Kept(Toy):
 
     name = "kept"
 
-    def tables(self) -> tuple[Table, ...]:
-        first, *rest = super().tables()
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
+        first, *rest = super().tables(inputs)
         return (Table(first.name, first.columns, materialise=False), *rest)
 
 
@@ -240,7 +240,7 @@ class Behind(Workload):
         for number, key in enumerate(inputs["samples"].keys()):
             yield Unit(f"of-{key}", {"number": number})
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
         return (Table("sums", (Column("total", "f8"), Column("of", "i8"))),)
 
     def open(self, inputs: Mapping[str, Input]) -> Any:
@@ -256,6 +256,5 @@ class Behind(Workload):
         say("end", unit.key)
         return {"sums": {"total": np.array([total]), "of": numbers[number : number + 1]}}
 
-    def summarise(self, tables: Mapping[str, Input]) -> Mapping[str, Any]:
-        (table,) = tables.values()
+    def summarise(self, table: Input) -> Mapping[str, Any]:
         return {"grand_total": float(table.array("total").sum()), "word": "sum"}

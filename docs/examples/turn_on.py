@@ -28,7 +28,7 @@ class TurnOn(Workload):
         for number in range(self.parameters.resamplings):
             yield Unit(f"boot-{number:04d}", {"resampling": number})
 
-    def tables(self):
+    def tables(self, inputs):
         bins = (len(self.parameters.edges_gev) - 1,)
         return (
             Table("efficiency", (Column("passed_fraction", "f8", bins, "1", "of the events in the bin"),)),
@@ -56,6 +56,6 @@ class TurnOn(Workload):
             "sums": {"fraction": fraction, "square": fraction**2},  # reduced tables have none
         }
 
-    def summarise(self, tables):
-        fraction = tables["curve"].array("passed_fraction", "efficiency")
+    def summarise(self, table):
+        fraction = table.array("passed_fraction", "efficiency")
         return {"mean": fraction.mean(axis=0), "error": fraction.std(axis=0, ddof=1)}

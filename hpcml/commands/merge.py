@@ -10,7 +10,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,6 +34,8 @@ from hpcml.user_code import calling_user_code
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from hpcml.workload import Input, Workload
 
 OnConflict = Literal["refuse", "first"]
 
@@ -66,13 +68,9 @@ def merge(
     """
     ingest(opened)
     units, identity = step.units(), step.identity()
-    damaged_logs = seal_left_logs(step.layout, units.keys, units.schema, identity)
+    seal_left_logs(step.layout, units.keys, units.schema, identity)
     ledger = step.ledger()
-    ledger.refuse_damage()
-    if damaged_logs:
-        raise IntegrityError(
-            damaged_logs[0], "`hpcml verify DIR --set-aside` keeps what is whole of it; then `hpcml resume`"
-        )
+    ledger.refuse_damage()  # also of the logs that could not be sealed
     # recorded, but in logs of ranks that are still at work (masks: np.unique imports all of numpy.ma)
     in_parts = np.zeros(len(units), bool)
     for header in ledger.parts:
@@ -103,26 +101,13 @@ def merge(
         for behind in opened.steps
         if step.name in behind.earlier_steps() and ensure_listed(behind)
     ]
-    return MergeResult(**{**_fields(merged), "listed": listed})
+    return replace(merged, listed=listed)
 
 
 def _summarise(step: OpenStep) -> None:
     """Write the small results of the workload, if it has any."""
-    workload, name = step.instance(step.combinations()[0]), step.plan.workload
-    with calling_user_code(
-        name, "summarise()", hint="the table is written: mend the workload, then `hpcml merge DIR`"
-    ):
-        found = dict(workload.summarise({step.name: step.table()}) or {})
-        arrays = {
-            key: np.asarray(value.encode() if isinstance(value, str) else value)
-            for key, value in found.items()
-        }
-    for key, array in arrays.items():
-        if not re.fullmatch(r"[!-.0-~]+", str(key)) or array.dtype.kind not in "biufcS":
-            raise UsageError(
-                f"workload {name!r}: summarise() gave {key!r} of type {array.dtype}",
-                "names without blanks and slashes; numbers, arrays of numbers, text",
-            )
+    workload = step.instance(step.combinations()[0])
+    arrays = summary_arrays(workload, step.plan.workload, step.table())
     if not arrays:
         return
     write_sealed(
@@ -134,8 +119,23 @@ def _summarise(step: OpenStep) -> None:
     )
 
 
-def _fields(merged: MergeResult) -> dict[str, Any]:
-    return {name: getattr(merged, name) for name in MergeResult.__dataclass_fields__}
+def summary_arrays(workload: Workload, name: str, table: Input) -> dict[str, NDArray[Any]]:
+    """What summarise() of the workload called `name` gives, as arrays; UsageError when it cannot be kept."""
+    with calling_user_code(
+        name, "summarise()", hint="the table is written: fix the workload, then `hpcml merge DIR`"
+    ):
+        found = dict(workload.summarise(table) or {})
+        arrays = {
+            key: np.asarray(value.encode() if isinstance(value, str) else value)
+            for key, value in found.items()
+        }
+    for key, array in arrays.items():
+        if not re.fullmatch(r"[!-.0-~]+", str(key)) or array.dtype.kind not in "biufcS":
+            raise UsageError(
+                f"workload {name!r}: summarise() gave {key!r} of type {array.dtype}",
+                "names without blanks and slashes; numbers, arrays of numbers, text",
+            )
+    return arrays
 
 
 def _write(

@@ -37,9 +37,9 @@ def report(opened: OpenCampaign) -> Path | None:
     sections: list[str] = []
     written: set[str] = set()
     for step in merged:
-        earlier = {name: tables[name] for name in [one.name for one in merged][: merged.index(step) + 1]}
+        earlier = {one.name: tables[one.name] for one in merged[: merged.index(step)]}
         workload = step.instance(step.combinations()[0])
-        for figure, images in _drawn(workload, step.plan.workload, earlier):
+        for figure, images in draw_figures(workload, step.plan.workload, tables[step.name], earlier):
             for suffix, image in images.items():
                 name = f"{step.name}-{figure.name}.{suffix}"
                 with replacing(opened.layout.report / name) as path:
@@ -78,12 +78,13 @@ def _remove_earlier(opened: OpenCampaign, written: set[str]) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _drawn(
-    workload: Workload, name: str, tables: Mapping[str, Input]
+def draw_figures(
+    workload: Workload, name: str, table: Input, earlier: Mapping[str, Input]
 ) -> list[tuple[Figure, dict[str, bytes]]]:
-    hint = "all steps are merged: mend report(), then `hpcml report DIR`"
+    """Figures of report() of the workload called `name`, each with its images by file suffix."""
+    hint = "all steps are merged: fix report(), then `hpcml report DIR`"
     with calling_user_code(name, "report()", hint=hint):
-        drawn = [(figure, _written(figure.figure)) for figure in workload.report(tables)]
+        drawn = [(figure, _written(figure.figure)) for figure in workload.report(table, earlier)]
     for figure, _ in drawn:
         if not NAME.fullmatch(figure.name):
             raise UsageError(f"workload {name!r}: a figure cannot be called {figure.name!r}", hint)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from hpcml.campaign import StepInput
 from hpcml.errors import InputChanged, UsageError, nearest
@@ -17,36 +17,40 @@ from hpcml.store.manifest import read_campaign
 from hpcml.store.table import StepTable
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from hpcml.directory.opened import OpenStep
     from hpcml.workload import Input
 
 
+def _for_steps_only(word: str) -> Callable[..., Any]:
+    """A method of FileInput that a step's table has and files do not."""
+
+    def refuse(self: FileInput, *_: Any, **__: Any) -> NoReturn:
+        raise UsageError(f"input {self.name!r} is a file: {word} is for inputs that are steps")
+
+    return refuse
+
+
 @dataclass(frozen=True, slots=True)
 class FileInput:
-    """Files of a job file's input. The words of a step's table do not apply to it."""
+    """Files of a job file's input: their paths, and a refusal of what only a step's table has."""
 
     name: str
     paths: Sequence[Path]
 
-    def _refuse(self, word: str) -> Any:
-        raise UsageError(f"input {self.name!r} is a file: {word} is for inputs that are steps")
+    @property
+    def is_step(self) -> bool:
+        return False
 
-    def array(self, column: str, table: str = "") -> NDArray[Any]:
-        return self._refuse("array()")  # type: ignore[no-any-return]
+    def has(self, column: str, table: str = "") -> bool:
+        return False
 
-    def keys(self) -> Sequence[str]:
-        return self._refuse("keys()")  # type: ignore[no-any-return]
-
-    def index(self, table: str = "") -> NDArray[Any]:
-        return self._refuse("index()")  # type: ignore[no-any-return]
-
-    def payload(self, name: str) -> NDArray[Any]:
-        return self._refuse("payload()")  # type: ignore[no-any-return]
-
-    def files(self) -> Sequence[tuple[str, str, Path]]:
-        return self._refuse("files()")  # type: ignore[no-any-return]
+    array = _for_steps_only("array()")
+    columns = _for_steps_only("columns()")
+    rows = _for_steps_only("rows()")
+    keys = _for_steps_only("keys()")
+    index = _for_steps_only("index()")
+    payload = _for_steps_only("payload()")
+    files = _for_steps_only("files()")
 
 
 def open_input(step: str, name: str, given: StepInput, layout: Layout, place: Callable[[str], str]) -> Input:

@@ -16,7 +16,7 @@ from hpcml.store.ledger import scan
 from hpcml.store.parts import Identity
 from hpcml.store.schema import Schema, schema_of
 from hpcml.user_code import calling_user_code
-from hpcml.workload import Unit
+from hpcml.workload import Input, Unit, Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +80,8 @@ def plan_listing(step: OpenStep) -> Listing | None:
             return None
     combinations = step.combinations()
     instances = [step.instance(swept) for swept in combinations]
-    schemas = [schema_of(instance) for instance in instances]
-    if any(schema.to_json() != schemas[0].to_json() for schema in schemas):
-        raise UsageError(
-            f"step {step.name!r}: the columns depend on a swept parameter",
-            "make it two steps instead of a sweep",
-        )
     inputs = step.inputs()
+    schema = before.schema if before is not None else _common_schema(step, instances, inputs)
     with calling_user_code(step.plan.workload, "units()"):
         found = [list(instance.units(inputs)) for instance in instances]
     listed, combination = unit_lists.list_units(list(zip(combinations, found, strict=True)))
@@ -96,11 +91,22 @@ def plan_listing(step: OpenStep) -> Listing | None:
         units=listed,
         combination=combination,
         combinations=combinations,
-        schema=schemas[0],
+        schema=schema,
         fingerprint=fingerprint,
         made_from={**made_from, "listing": wanted},
         before=before,
     )
+
+
+def _common_schema(step: OpenStep, instances: Sequence[Workload], inputs: Mapping[str, Input]) -> Schema:
+    """The schema of all combinations of swept values. A list that is extended keeps the schema it has."""
+    first, *others = [schema_of(instance, inputs) for instance in instances]
+    if any(schema != first for schema in others):
+        raise UsageError(
+            f"step {step.name!r}: the columns depend on a swept parameter",
+            "make it two steps instead of a sweep",
+        )
+    return first
 
 
 def _unit_parameters_digest(step: OpenStep) -> str:

@@ -78,14 +78,16 @@ class _TableBuffer:
             if self.reduced:
                 if shape != column.shape:
                     raise _wrong_shape(self.name, column, array, column.shape)
-            elif shape[1:] != column.shape or not shape:
-                raise _wrong_shape(self.name, column, array, ("rows", *column.shape))
-            elif rows != shape[0]:
-                if rows >= 0:
-                    raise WrongResult(
-                        f"table {self.name!r}: column {column.name!r} has {shape[0]} rows, others {rows}"
-                    )
-                rows = shape[0]
+            else:
+                if shape[1:] != column.shape or not shape:
+                    array = _one_row(self.name, column, array)
+                    shape = array.shape
+                if rows != shape[0]:
+                    if rows >= 0:
+                        raise WrongResult(
+                            f"table {self.name!r}: column {column.name!r} has {shape[0]} rows, others {rows}"
+                        )
+                    rows = shape[0]
             raw = array.tobytes()
             column.pieces.append(raw)
             size += len(raw)
@@ -110,6 +112,13 @@ def _converted(array: Any, column: _ColumnBuffer, table: str) -> NDArray[Any]:
             f"table {table!r}: column {column.name!r} has dtype {found.dtype}, the schema says {column.dtype}"
         )
     return np.asarray(found, column.dtype)
+
+
+def _one_row(table: str, column: _ColumnBuffer, array: NDArray[Any]) -> NDArray[Any]:
+    """A scalar of a scalar column is one row; anything else has the wrong shape."""
+    if array.shape or column.shape:
+        raise _wrong_shape(table, column, array, ("rows", *column.shape))
+    return array.reshape(1)
 
 
 def _wrong_shape(table: str, column: _ColumnBuffer, array: NDArray[Any], wanted: Any) -> WrongResult:

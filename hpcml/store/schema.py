@@ -18,7 +18,7 @@ from hpcml.user_code import calling_user_code
 from hpcml.workload import Column, Table
 
 if TYPE_CHECKING:
-    from hpcml.workload import Workload
+    from hpcml.workload import Input, Workload
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 RESERVED = frozenset({"units", "index", "summary", "missing", "conflicts", "provenance"})
@@ -88,10 +88,10 @@ class Schema:
         ]  # fmt: skip
 
 
-def schema_of(workload: Workload) -> Schema:
+def schema_of(workload: Workload, inputs: Mapping[str, Input]) -> Schema:
     """The schema of what `workload` returns, with the built-in tables it needs; checks names and dtypes."""
     with calling_user_code(workload.name, "tables()"):
-        tables = [*workload.tables()]
+        tables = [*workload.tables(inputs)]
     if not all(isinstance(table, Table) for table in tables):
         raise UsageError(
             f"workload {workload.name!r}: tables() gives something else than hpcml.workload.Table"

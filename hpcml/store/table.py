@@ -40,7 +40,7 @@ class StepTable:
         self.schema: Schema = schema_from_json(self.about["schema"])
 
     def __repr__(self) -> str:
-        tables = "; ".join(f"{name}: {', '.join(self.columns(name))}" for name in self.tables())
+        tables = "; ".join(f"{name}: {', '.join(self.column_names(name))}" for name in self.tables())
         return f"<table of step {self.layout.name!r}, {self.about['units']} units; {tables}>"
 
     @property
@@ -55,8 +55,24 @@ class StepTable:
     def tables(self) -> list[str]:
         return [table.name for table in self.schema.tables]
 
-    def columns(self, table: str = "") -> list[str]:
+    @property
+    def is_step(self) -> bool:
+        return True
+
+    def column_names(self, table: str = "") -> list[str]:
         return [field.name for field in self.schema.table(self._table(table)).fields]
+
+    def columns(self, table: str, *names: str) -> tuple[NDArray[Any], ...]:
+        """Columns as plain arrays, in the order of `names`; all of the table when no name is given."""
+        return tuple(np.asarray(self.array(name, table)) for name in names or self.column_names(table))
+
+    def has(self, column: str, table: str = "") -> bool:
+        """Is there such a column? False when there is no such table either."""
+        return (not table or table in self.tables()) and column in self.column_names(table)
+
+    def rows(self, table: str = "") -> int:
+        """Number of rows of a table of kind `rows`."""
+        return int(self.index(table)[:, 1].sum())
 
     def key_bytes(self) -> NDArray[np.bytes_]:
         return self._file.array("units/key")
@@ -139,7 +155,7 @@ class StepTable:
             data["unit"] = np.repeat(np.array(self.keys(), object), repeat)
             for item in self.payload_names():
                 data[item] = _text(np.repeat(self.payload(item), repeat))
-        for column in self.columns(name):
+        for column in self.column_names(name):
             values = self.array(column, name)
             data[column] = _text(values) if values.ndim <= 1 else list(values)
         return pd.DataFrame(data)

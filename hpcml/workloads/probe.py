@@ -36,7 +36,7 @@ class Probe(Workload):
     def units(self, inputs: Mapping[str, Input]) -> Iterable[Unit]:
         return (Unit(f"look-{number}") for number in range(self.parameters.units))
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
         text = "S256"
         return (
             Table(

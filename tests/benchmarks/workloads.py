@@ -32,7 +32,7 @@ class NoOp(Workload):
     def units(self, inputs: Mapping[str, Input]) -> Iterator[Unit]:
         return (Unit(f"u{number:07d}", {"number": number}) for number in range(self.parameters.units))
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
         return (Table("rows", (Column("value", "f4", (VALUES,), meaning="the number of the unit"),)),)
 
     def open(self, inputs: Mapping[str, Input]) -> Any:
@@ -60,7 +60,7 @@ class Images(Workload):
     def units(self, inputs: Mapping[str, Input]) -> Iterator[Unit]:
         return (Unit(f"u{number:07d}", {}) for number in range(self.parameters.units))
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
         return (Table("images", (Column("image", "f4", (16, 16), meaning="noise"),)),)
 
     def process(self, unit: Unit, shared: Any, ctx: Context) -> Mapping[str, Mapping[str, Any]]:

@@ -107,7 +107,7 @@ class Threads(Workload):
     name, version, Parameters = "threads", 1, Parameters
     def units(self, inputs):
         return [Unit(f"u{number}") for number in range(4)]
-    def tables(self):
+    def tables(self, inputs):
         return (Table("threads", (Column("omp", "i8"), Column("openblas", "i8"))),)
     def process(self, unit, shared, ctx):
         read = {name: int(os.environ[f"{name.upper()}_NUM_THREADS"]) for name in ("omp", "openblas")}

@@ -285,7 +285,7 @@ class Wrong(Workload):
     def units(self, inputs):
         return [Unit(key) for key in RESULTS]
 
-    def tables(self):
+    def tables(self, inputs):
         return (Table("t", (Column("x", "f8", (3,)), Column("y", "f8"))),)
 
     def process(self, unit, shared, ctx):

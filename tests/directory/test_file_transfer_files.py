@@ -113,7 +113,7 @@ class Models(Workload):
     name, version, Parameters, artifacts = "models", 1, Nothing, ("model",)
     def units(self, inputs):
         return [Unit(f"m{number}", {"number": number}) for number in range(4)]
-    def tables(self):
+    def tables(self, inputs):
         return (Table("rows", (Column("value", "f8"),)),)
     def open(self, inputs):
         return None
@@ -125,7 +125,7 @@ class Reads(Workload):
     name, version, Parameters, inputs = "reads", 1, Nothing, (InputSpec("models", "a Models step"),)
     def units(self, inputs):
         return [Unit(key) for key, _, _ in inputs["models"].files()]
-    def tables(self):
+    def tables(self, inputs):
         return (Table("lengths", (Column("length", "i8"),)),)
     def open(self, inputs):
         return {key: path.read_text() for key, _, path in inputs["models"].files()}

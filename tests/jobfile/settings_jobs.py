@@ -49,7 +49,7 @@ class Toy(Workload):
     Parameters = Parameters
     inputs = (InputSpec("events", "what to count"), InputSpec("mask", "what to drop", required=False))
     def units(self, inputs): return ()
-    def tables(self): return ()
+    def tables(self, inputs): return ()
     def process(self, unit, shared, ctx): return {}
 
 class NotOne:
