@@ -26,8 +26,8 @@ class CovarianceSums(NamedTuple):
 
 
 class Basis(NamedTuple):
-    """mean: float32 (columns,). axes: float32 (components, columns), orthonormal rows, largest variance first.
-    explained: share of the variance in these components."""
+    """mean: float32 (columns,). axes: float32 (components, columns), orthonormal rows, the largest variance
+    first. explained: share of the variance in these components."""
 
     mean: NDArray[np.float32]
     axes: NDArray[np.float32]

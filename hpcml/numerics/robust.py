@@ -1,6 +1,7 @@
 """Standardised values whose mean and deviation are not moved by outliers.
 
-Each set of values is computed in one fixed order of operations: its numbers do not depend on the sets beside it.
+Each set of values is computed in one fixed order of operations: its numbers do not depend on the sets
+beside it.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ def trimmed_z(
 ) -> NDArray[np.float64]:
     """z = (value - mean) / (1.51 std) over the last axis of `values` (..., n), float64 of equal shape.
 
-    Mean and standard deviation leave out the values that are farther from the median than the 80 % quantile of
-    that distance. taking_part: bool (..., n), broadcast to `values`; z of the others is 0. scale: (...),
+    Mean and standard deviation leave out the values that are farther from the median than the 80 % quantile
+    of that distance. taking_part: bool (..., n), broadcast to `values`; z of the others is 0. scale: (...),
     typical size of the numbers whose differences `values` are: a std below 1e-12 of it is rounding, and z is
     0 there.
     """

@@ -8,8 +8,8 @@ from typing import Any
 def log_counts(axis: Any) -> None:
     """Make `axis` (`axes.xaxis` or `axes.yaxis`) logarithmic, with ticks at 1, 2 and 5 times powers of ten.
 
-    For counts: ticks are written as plain integers. A few values per tick are the rule, and powers of ten alone
-    would hide them.
+    For counts: ticks are written as plain integers. Most bins hold few values, and powers of ten alone would
+    hide that.
     """
     from matplotlib.ticker import LogLocator
 

@@ -1,4 +1,4 @@
-"""Principal components: sums add up over parts, the basis is that of the covariance, projection keeps distances."""
+"""Principal components: sums add up, the basis is that of the covariance, projection keeps distances."""
 
 import numpy as np
 import pytest

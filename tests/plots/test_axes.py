@@ -16,7 +16,13 @@ def test_ticks_of_counts(name):
     log_counts(axis)
     figure.draw_without_rendering()
     labels = [tick.get_text() for tick in axis.get_ticklabels()]
-    assert [label for label in labels if label in ("1", "2", "5", "10", "2,000")] == ["1", "2", "5", "10", "2,000"]
+    assert [label for label in labels if label in ("1", "2", "5", "10", "2,000")] == [
+        "1",
+        "2",
+        "5",
+        "10",
+        "2,000",
+    ]
     other = axes.yaxis if name == "x" else axes.xaxis
     assert other.get_scale() == "linear"
     assert not any(tick.get_text() for tick in axis.get_ticklabels(minor=True))

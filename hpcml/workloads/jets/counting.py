@@ -1,6 +1,6 @@
 """Cluster labels of jets -> counts per mass window and cluster, exact integers.
 
-Jets are counted per elementary cell of the mass, and every window is a difference of cumulative sums of cells.
+Jets are counted per elementary cell of the mass; every window is a difference of cumulative sums of cells.
 """
 
 from __future__ import annotations
@@ -63,9 +63,7 @@ def count_sample(
         centres, sample.jets, rows=sample.rows[counted], jets_per_event=jets_per_event
     )
     cells, weight = sample.cells[counted], weights[counted]
-    return np.stack(
-        [window_counts(of_fit, cells, weights=weight, windows=windows, k=k) for of_fit in labels]
-    )
+    return np.stack([window_counts(of_fit, cells, weights=weight, windows=windows, k=k) for of_fit in labels])
 
 
 def idealised_counts(

@@ -83,8 +83,8 @@ def evaluate_runs(
 ) -> dict[str, NDArray[Any]]:
     """All statistics of some runs: the columns of `evaluated_columns`, one row per run.
 
-    background, signal: uint32 (runs, windows, k). windows: float64 (windows, 2), GeV. streams: one per run, for
-    labellings that need one. ValueError for fewer windows than the fit needs.
+    background, signal: uint32 (runs, windows, k). windows: float64 (windows, 2), GeV. streams: one per run,
+    for labellings that need one. ValueError for fewer windows than the fit needs.
     """
     both = background + signal
     rich = signal_rich(both, windows, method=how.labelling, threshold=how.threshold, streams=streams)

@@ -29,7 +29,7 @@ EVENT_INPUTS = (
 
 
 class ScanData(NamedTuple):
-    """Both kinds of events, the windows float64 (steps, 2) in GeV, and the basis where jets are components."""
+    """Both kinds of events, the windows (steps, 2) in GeV, and the basis where jets are components."""
 
     background: EventSample
     signal: EventSample
@@ -48,9 +48,7 @@ def jets_of(source: Input) -> NDArray[np.float32]:
 
 def masses_and_labels(source: Input) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     """m_jj in GeV and label of an events step, (events,) each."""
-    m_jj, label = source.columns(
-        "features" if source.has("m_jj", "features") else "images", "m_jj", "label"
-    )
+    m_jj, label = source.columns("features" if source.has("m_jj", "features") else "images", "m_jj", "label")
     return m_jj, label
 
 

@@ -1,4 +1,4 @@
-"""Labels clusters as signal-rich from their spectra alone, in one of four ways, for any number of runs at once.
+"""Labels clusters as signal-rich from their spectra alone, in one of four ways; any number of runs at once.
 
     maxdev      the share exceeds the inclusive shape by more than `threshold` robust deviations anywhere
     maxdev_fit  the same over the cluster's own 3-parameter dijet fit

@@ -13,6 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+
 def filled_clusters(counts: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Clusters of `counts` (..., windows, k) that hold any jet: bool (..., k)."""
     return np.asarray((counts > 0).any(axis=-2))

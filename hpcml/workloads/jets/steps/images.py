@@ -87,9 +87,7 @@ class JetImages(Workload):
         for number, path in enumerate(inputs["events"].paths):
             total = count_events(path, self.parameters.layout)
             # numbered over all files, so that keys stay unique; a block never spans two files
-            yield from block_units(
-                "events", total, self.parameters.block_size, key_start=start, file=number
-            )
+            yield from block_units("events", total, self.parameters.block_size, key_start=start, file=number)
             start += total
 
     def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:

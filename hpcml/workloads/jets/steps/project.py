@@ -72,7 +72,9 @@ class ProjectedEvents(Workload):
     def open(self, inputs: Mapping[str, Input]) -> Projection:
         jets, total, product = inputs["moments"].columns("moments", "jets", "total", "product")
         with as_usage_error("components: "):
-            basis = principal_components(CovarianceSums(int(jets), total, product), self.parameters.components)
+            basis = principal_components(
+                CovarianceSums(int(jets), total, product), self.parameters.components
+            )
         return Projection(inputs["images"], basis)
 
     def process(self, unit: Unit, shared: Projection, ctx: Context) -> Mapping[str, Arrays]:
