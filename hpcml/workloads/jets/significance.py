@@ -13,6 +13,7 @@ import numpy as np
 from hpcml.numerics.intervals import quartiles
 from hpcml.workloads.jets import calibration
 from hpcml.workloads.jets.resampling import ORIGINAL
+from hpcml.workloads.refusals import refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,10 +66,10 @@ def gather(steps: Sequence[RunValues]) -> RunValues:
         position = int(differs[0])
         injected, b, i = names[position].tolist()
         first, second = (steps[source[order[at]]].source for at in (position - 1, position))
-        raise ValueError(
+        raise refusal(
             f"resampling {b}, initialisation {i} with {injected} injected events is "
-            f"{value[position - 1]:.6g} in {first}, {value[position]:.6g} in {second}: these steps differ in"
-            " seed, events or parameters, or number their resamplings alike by mistake"
+            f"{value[position - 1]:.6g} in {first}, {value[position]:.6g} in {second}",
+            "these steps differ in seed, events or parameters, or number their resamplings alike by mistake",
         )
     kept = order[~again]
     return RunValues(joined.source, *(column[kept] for column in joined[1:]))
@@ -87,9 +88,9 @@ def scored(runs: RunValues, *, how: calibration.Ensemble, size: int) -> list[Poi
     null = values[numbers != ORIGINAL]
     if null.size == 0:
         enough = f" with {size} initialisations" if size else ""
-        raise ValueError(
-            f"no resampling without signal{enough} in {runs.source}: scan the background alone (injected: 0),"
-            " or lower ensemble_size"
+        raise refusal(
+            f"no resampling without signal{enough} in {runs.source}",
+            "scan the background alone (injected: 0), or lower ensemble_size",
         )
     return [
         Point(

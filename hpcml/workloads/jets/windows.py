@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hpcml.workloads.refusals import refusal
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -59,8 +61,8 @@ def window_of(m_jj: NDArray[np.float64], windows: NDArray[np.float64]) -> NDArra
     Windows may leave gaps. ValueError when they overlap: then a mass has several.
     """
     if (windows[1:, 0] < windows[:-1, 1]).any():
-        raise ValueError(
-            "windows must not overlap here: set window_width and window_steps so that they do not"
+        raise refusal(
+            "windows must not overlap here", "set window_width and window_steps so that they do not"
         )
     window = np.searchsorted(windows[:, 0], m_jj, side="right") - 1
     outside = (window < 0) | (m_jj >= windows[np.maximum(window, 0), 1])

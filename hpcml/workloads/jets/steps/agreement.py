@@ -13,7 +13,7 @@ from hpcml.errors import UsageError
 from hpcml.workload import Arrays, Column, Context, Input, InputSpec, Table, Unit, Workload
 from hpcml.workloads.jets.basis import basis_of
 from hpcml.workloads.jets.event_tables import IMAGES, masses_and_labels
-from hpcml.workloads.jets.messages import as_usage_error
+from hpcml.workloads.refusals import reported
 from hpcml.workloads.jets.windows import check_interval
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Agreement(Workload):
         from hpcml.workloads.jets.agreement import compare
 
         i = unit.integer("initialisation")
-        with as_usage_error():
+        with reported():
             found = compare(
                 shared.pixels,
                 shared.components,

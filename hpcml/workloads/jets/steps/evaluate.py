@@ -12,7 +12,7 @@ from hpcml.errors import UsageError
 from hpcml.workload import Arrays, Context, Input, InputSpec, Table, Unit, Workload, block_units, rows_of
 from hpcml.workloads.jets.columns import RUN, statistics_table
 from hpcml.workloads.jets.evaluation import EvaluationSettings, evaluate_runs
-from hpcml.workloads.jets.messages import as_usage_error
+from hpcml.workloads.refusals import reported
 from hpcml.workloads.jets.runs import require_clusters
 
 
@@ -56,7 +56,7 @@ class EvaluateCounts(Workload):
                 "the runs of the scan differ in windows or jets", "evaluate one value of its sweep"
             )
         names = zip(run["resampling"].tolist(), run["initialisation"].tolist(), strict=True)
-        with as_usage_error():
+        with reported():
             evaluated = evaluate_runs(
                 background,
                 signal,

@@ -25,7 +25,7 @@ from hpcml.workload import (
 from hpcml.workloads.jets.basis import BASIS, basis_of, write_basis
 from hpcml.workloads.jets.columns import LABEL, MASS
 from hpcml.workloads.jets.event_tables import IMAGES
-from hpcml.workloads.jets.messages import as_usage_error
+from hpcml.workloads.refusals import reported
 
 if TYPE_CHECKING:
     from hpcml.numerics.components import Basis
@@ -71,7 +71,7 @@ class ProjectedEvents(Workload):
 
     def open(self, inputs: Mapping[str, Input]) -> Projection:
         jets, total, product = inputs["moments"].columns("moments", "jets", "total", "product")
-        with as_usage_error("components: "):
+        with reported("components"):
             basis = principal_components(
                 CovarianceSums(int(jets), total, product), self.parameters.components
             )

@@ -15,7 +15,7 @@ from hpcml.workloads.jets import resampling
 from hpcml.workloads.jets.columns import count_table, run_columns, statistics_table
 from hpcml.workloads.jets.evaluation import EvaluationSettings, evaluate_runs
 from hpcml.workloads.jets.event_tables import EVENT_INPUTS, ScanData, open_events
-from hpcml.workloads.jets.messages import as_usage_error
+from hpcml.workloads.refusals import reported
 from hpcml.workloads.jets.resampling import Bootstrap
 from hpcml.workloads.jets.runs import require_clusters
 from hpcml.workloads.jets.windows import check_windows, mass_windows
@@ -92,7 +92,7 @@ class Rebinned(Workload):
         numbers = range(first, first + unit.integer("count"))
         centres = self._centres(scan, rows)
         options: Any = {"windows": events.windows, "jets_per_event": per_event}
-        with as_usage_error():
+        with reported():
             background, signal = self._weights(shared, b, injected, rows=rows, ctx=ctx)
             counted: Any = {
                 "background": count_sample(events.background, background, centres, **options),

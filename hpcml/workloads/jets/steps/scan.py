@@ -15,7 +15,7 @@ from hpcml.workloads.jets import resampling, runs
 from hpcml.workloads.jets.columns import count_table, run_columns, statistics_table
 from hpcml.workloads.jets.evaluation import EvaluationSettings, evaluate_runs
 from hpcml.workloads.jets.event_tables import EVENT_INPUTS, ScanData, open_events
-from hpcml.workloads.jets.messages import as_usage_error
+from hpcml.workloads.refusals import reported
 from hpcml.workloads.jets.resampling import ORIGINAL, Bootstrap
 from hpcml.workloads.jets.windows import check_interval, check_windows, mass_windows
 
@@ -134,7 +134,7 @@ class ClusterScan(Workload):
         p = self.parameters
         b, first = unit.integer("resampling"), unit.integer("initialisation")
         numbers = range(first, first + unit.integer("initialisations"))
-        with as_usage_error():
+        with reported():
             background, signal, injected = self._weights(shared, b, ctx)
             fits, training_jets = self._fits(shared, background, signal, b=b, numbers=numbers, ctx=ctx)
             centres = np.stack([fit.centres for fit in fits])

@@ -14,7 +14,7 @@ from hpcml.workload import Arrays, Column, Context, Figure, Input, InputSpec, Ta
 from hpcml.workloads.jets import significance
 from hpcml.workloads.jets.calibration import Ensemble
 from hpcml.workloads.jets.evaluation import CALIBRATED
-from hpcml.workloads.jets.messages import as_usage_error
+from hpcml.workloads.refusals import reported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +64,7 @@ CROSSINGS = Table(
 
 @dataclass(frozen=True, slots=True)
 class SignificanceParameters:
-    """statistics: which ones, a unit each. ensemble: how the initialisations of a resampling become one
+    """statistics: which ones, one unit each. ensemble: how the initialisations of a resampling become one
     value; `each` keeps every one of them as a value of its own. ensemble_size: that many are taken, 0 for
     as many as every resampling has; resamplings with fewer are left out. crossing: the significance whose
     number of events is asked for."""
@@ -122,7 +122,7 @@ class Significances(Workload):
             for source in ("scan", "signal", "more_scans")
             if source in shared
         ]
-        with as_usage_error():
+        with reported():
             methods = {
                 "scan": significance.scored(significance.gather(scans), how=p.ensemble, size=p.ensemble_size)
             }

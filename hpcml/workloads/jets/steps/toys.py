@@ -14,7 +14,7 @@ from hpcml.workloads.jets import resampling, toys
 from hpcml.workloads.jets.columns import RUN, run_columns
 from hpcml.workloads.jets.dijet import FitParameters
 from hpcml.workloads.jets.event_tables import EVENT_INPUTS, masses_and_labels
-from hpcml.workloads.jets.messages import as_usage_error
+from hpcml.workloads.refusals import reported
 from hpcml.workloads.jets.windows import check_windows, mass_windows, window_of
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class FitToys(Workload):
         background, signal = m_jj[label != 1], m_jj[label == 1]
         if "signal" in inputs:
             signal, _ = masses_and_labels(inputs["signal"])
-        with as_usage_error():
+        with reported():
             counts = np.bincount(window_of(background, windows) + 1, minlength=len(windows) + 1)[1:]
             curve = fit_dijet(counts, windows, parameters=p.fit_parameters).expected
             return ToyData(windows, curve, len(background), window_of(signal, windows))
@@ -96,7 +96,7 @@ class FitToys(Workload):
         first, count = unit.integer("first"), unit.integer("count")
         injected = resampling.injected_events(p.injected, p.signal_fraction, len(shared.signal_cells))
         rng = ctx.stream("toys", first, injected)
-        with as_usage_error():
+        with reported():
             background = toys.draw_background(shared.curve, shared.total, toys=count, rng=rng)
             signal = toys.draw_signal(
                 shared.signal_cells, injected, windows=len(shared.windows), toys=count, rng=rng
