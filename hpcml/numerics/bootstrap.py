@@ -1,7 +1,8 @@
 """Bootstrap weights: how often each of n rows occurs in one resampling of the data set.
 
-Multinomial weights keep the total, independent Poisson(1) weights let it fluctuate. Both use raw integers of the generator and tables of our own only, so that a change of a
-distribution algorithm in NumPy cannot change a stored campaign.
+Multinomial weights keep the total, independent Poisson(1) weights let it fluctuate. Both use raw integers of
+the generator and tables of our own only, so that a change of a distribution algorithm in NumPy cannot change
+a stored campaign.
 """
 
 from __future__ import annotations

@@ -59,7 +59,8 @@ def p_error(p: ArrayLike, null_size: int) -> NDArray[np.float64]:
     `null_size` < 1.
     """
     clipped = _resolved(p, null_size)
-    return np.sqrt(clipped * (1.0 - clipped) / null_size)
+    error: NDArray[np.float64] = np.sqrt(clipped * (1.0 - clipped) / null_size)
+    return error
 
 
 def z_error(p: ArrayLike, null_size: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Reads merged scans, evaluations and re-binnings: which rows belong together, how many clusters there are."""
+"""Reads merged scans, evaluations, re-binnings: which rows belong together, how many clusters they have."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from hpcml.errors import UsageError
 from hpcml.workload import Arrays, Column, Context, Input, InputSpec, Table, Unit, Workload
 from hpcml.workloads.jets.basis import basis_of
 from hpcml.workloads.jets.event_tables import IMAGES, masses_and_labels
-from hpcml.workloads.refusals import reported
 from hpcml.workloads.jets.windows import check_interval
+from hpcml.workloads.refusals import reported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

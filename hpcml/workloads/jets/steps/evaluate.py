@@ -12,8 +12,8 @@ from hpcml.errors import UsageError
 from hpcml.workload import Arrays, Context, Input, InputSpec, Table, Unit, Workload, block_units, rows_of
 from hpcml.workloads.jets.columns import RUN, statistics_table
 from hpcml.workloads.jets.evaluation import EvaluationSettings, evaluate_runs
-from hpcml.workloads.refusals import reported
 from hpcml.workloads.jets.runs import require_clusters
+from hpcml.workloads.refusals import reported
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from hpcml.workloads.jets import resampling
 from hpcml.workloads.jets.columns import count_table, run_columns, statistics_table
 from hpcml.workloads.jets.evaluation import EvaluationSettings, evaluate_runs
 from hpcml.workloads.jets.event_tables import EVENT_INPUTS, ScanData, open_events
-from hpcml.workloads.refusals import reported
 from hpcml.workloads.jets.resampling import Bootstrap
 from hpcml.workloads.jets.runs import require_clusters
 from hpcml.workloads.jets.windows import check_windows, mass_windows
+from hpcml.workloads.refusals import reported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,8 +14,8 @@ from hpcml.workloads.jets import resampling, toys
 from hpcml.workloads.jets.columns import RUN, run_columns
 from hpcml.workloads.jets.dijet import FitParameters
 from hpcml.workloads.jets.event_tables import EVENT_INPUTS, masses_and_labels
-from hpcml.workloads.refusals import reported
 from hpcml.workloads.jets.windows import check_windows, mass_windows, window_of
+from hpcml.workloads.refusals import reported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
