@@ -31,9 +31,7 @@ class BinaryMetrics(NamedTuple):
     pr_auc: float
 
 
-def binary_metrics(
-    truth: NDArray[Any], score: NDArray[np.floating], *, threshold: float
-) -> BinaryMetrics:
+def binary_metrics(truth: NDArray[Any], score: NDArray[np.floating], *, threshold: float) -> BinaryMetrics:
     """How well `score` (n,) separates rows of `truth` (n,) above 0 from others; a row is predicted to be
     signal when its score is above `threshold`."""
     real, predicted = truth > 0, score > threshold
@@ -88,7 +86,7 @@ def roc_auc_error(truth: NDArray[Any], score: NDArray[np.floating], group: NDArr
     if groups < 2 or not real.any() or real.all():
         return float("nan")
     signal, background = np.sort(score[real]), np.sort(score[~real])
-    ranked = np.empty(len(score))
+    ranked = np.empty(len(score), np.float64)
     ranked[real] = _midrank(background, score[real]) / len(background)
     ranked[~real] = 1.0 - _midrank(signal, score[~real]) / len(signal)
     area = ranked[real].mean()

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def train_test_groups(
-    groups: NDArray[Any], test_share: float, rng: np.random.Generator
-) -> NDArray[np.bool_]:
+def train_test_groups(groups: NDArray[Any], test_share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Which rows are trained on: bool (rows,), equal in each group of `groups` (rows,).
 
     At least one group is trained on and one is not, if there are two; a single one is trained on.

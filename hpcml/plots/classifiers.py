@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 
 @styled
-def confusion_matrix(
-    truth: NDArray[np.integer], predicted: NDArray[np.integer], names: Sequence[str]
-) -> Any:
+def confusion_matrix(truth: NDArray[np.integer], predicted: NDArray[np.integer], names: Sequence[str]) -> Any:
     """A matplotlib figure: rows of each true class (down) that are predicted to be of each class (across),
     as numbers and as shares of the true class.
 
