@@ -108,10 +108,11 @@ def _check_signatures(name: str, found: type[Workload]) -> None:
         except TypeError:
             fits = False
         if not fits:
-            here = f"{method}({', '.join(parameters)})"
+            here, wanted = ", ".join(parameters), ", ".join(("self", *arguments))
+            where = f"workload {name!r}: {_file_of(function)}"
             raise UsageError(
-                f"workload {name!r}: {_file_of(function)} has {here}",
-                f"write {method}({', '.join(('self', *arguments))}): docs/write-your-own-workload.md",
+                f"{where} has {method}({here}); it must be {method}({wanted})",
+                "docs/write-your-own-workload.md describes the methods of a workload",
             )
 
 
