@@ -32,11 +32,11 @@ BUILTIN: dict[str, str] = {
     "jets.toys": "hpcml.workloads.jets.steps.toys:FitToys",
     "jets.significance": "hpcml.workloads.jets.steps.significance:Significances",
     "emulsion.synthetic": "hpcml.workloads.emulsion.steps.synthetic:SyntheticBrick",
-    "emulsion.prepare": "hpcml.workloads.emulsion.steps.brick:PreparedBricks",
+    "emulsion.prepare": "hpcml.workloads.emulsion.steps.prepare:PreparedBricks",
     "emulsion.showers": "hpcml.workloads.emulsion.steps.showers:LinkedShowers",
-    "emulsion.train": "hpcml.workloads.emulsion.steps.learning:TrainedForest",
-    "emulsion.folds": "hpcml.workloads.emulsion.steps.learning:CrossValidation",
-    "emulsion.apply": "hpcml.workloads.emulsion.steps.learning:AppliedForest",
+    "emulsion.train": "hpcml.workloads.emulsion.steps.train:TrainedForest",
+    "emulsion.folds": "hpcml.workloads.emulsion.steps.folds:CrossValidation",
+    "emulsion.apply": "hpcml.workloads.emulsion.steps.apply:AppliedForest",
     "emulsion.compare": "hpcml.workloads.emulsion.steps.compare:ComparedShowers",
     "emulsion.energy": "hpcml.workloads.emulsion.steps.energy:ShowerEnergies",
     "probe": "hpcml.workloads.probe:Probe",
@@ -108,10 +108,11 @@ def _check_signatures(name: str, found: type[Workload]) -> None:
         except TypeError:
             fits = False
         if not fits:
-            here = f"{method}({', '.join(parameters)})"
+            here, wanted = ", ".join(parameters), ", ".join(("self", *arguments))
+            where = f"workload {name!r}: {_file_of(function)}"
             raise UsageError(
-                f"workload {name!r}: {_file_of(function)} has {here}",
-                f"write {method}({', '.join(('self', *arguments))}): docs/write-your-own-workload.md",
+                f"{where} has {method}({here}); it must be {method}({wanted})",
+                "docs/write-your-own-workload.md describes the methods of a workload",
             )
 
 

@@ -174,7 +174,7 @@ def _write(
         )
         total = sum(
             int(sources.rows[table.name][order].sum()) * one.width
-            for table in units.schema.tables
+            for table in sources.sized(units.schema, order).tables
             for one in table.fields
         )
         done = 0

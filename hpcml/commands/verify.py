@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xxhash
 
 from hpcml.directory.intake import ingest
 from hpcml.directory.opened import OpenCampaign, OpenStep
@@ -22,7 +21,7 @@ from hpcml.store import sealed, wal
 from hpcml.store.atomic import replacing
 from hpcml.store.context import sha256
 from hpcml.store.journal import Journal
-from hpcml.store.merging import ContentDigest
+from hpcml.store.merging import ContentDigest, column_digest
 from hpcml.store.recorder import seal_left_logs
 from hpcml.store.table import StepTable
 
@@ -175,9 +174,9 @@ def content_digest(table: StepTable, name: str) -> str:
     if schema.kind == "rows":
         digest.rows(table.index(name)[:, 1])
     for one in schema.fields:
-        column = np.ascontiguousarray(table.array(one.name, name)).reshape(-1)
-        content = xxhash.xxh3_128()
-        step = max(1, ROWS_AT_ONCE // one.dtype.itemsize)
+        column = np.ascontiguousarray(table.stored(one.name, name)).reshape(-1)
+        content = column_digest(one.sized(column.dtype.itemsize) if one.text else one)
+        step = max(1, ROWS_AT_ONCE // column.dtype.itemsize)
         for start in range(0, len(column), step):
             content.update(np.ascontiguousarray(column[start : start + step]).view(np.uint8).data)
         digest.column(content.digest())

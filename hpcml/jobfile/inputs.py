@@ -17,7 +17,7 @@ from hpcml.errors import nearest
 from hpcml.inputfile import HashMode, describe_input
 from hpcml.jobfile.models import StepEntry
 from hpcml.jobfile.yaml_source import Document, Key, Problem
-from hpcml.workload import Workload
+from hpcml.workload import InputSpec, Workload
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
@@ -47,19 +47,31 @@ class InputReader:
         """{name: input} of step `index`."""
         given: Mapping[str, Any] = steps[index].inputs
         at: Key = ("steps", index, "inputs")
-        allowed = [spec.name for spec in workload.inputs]
+        allowed = {spec.name: spec for spec in workload.inputs}
         result = {}
         for name, value in given.items():
             if name in allowed:
-                result[name] = self._input((*at, name), value, index, [step.name for step in steps])
+                found = self._input((*at, name), value, index, [step.name for step in steps])
+                self._check_kind((*at, name), value, found, allowed[name])
+                result[name] = found
             else:
-                hint = nearest(name, allowed) or f"its inputs: {', '.join(allowed) or 'none'}"
+                hint = nearest(name, list(allowed)) or f"its inputs: {', '.join(allowed) or 'none'}"
                 self.problems.append(Problem((*at, name), "not an input of the workload", value, hint))
         for spec in workload.inputs:
             if spec.required and spec.name not in given:
                 key = (*at, spec.name)
                 self.problems.append(Problem(key, "the required input is missing", [*given], spec.meaning))
         return result
+
+    def _check_kind(self, key: Key, value: str | list[str], found: StepInput, spec: InputSpec) -> None:
+        """A problem when files are given for a step, or a step for files."""
+        if found.files and spec.kind == "step":
+            what = "files are given, and the workload needs a step of this job file or campaign:DIR/STEP"
+        elif (found.step or found.campaign) and spec.kind == "files":
+            what = "a step is given, and the workload needs files"
+        else:
+            return
+        self.problems.append(Problem(key, what, value, spec.meaning))
 
     def path(self, key: Key, text: str, mark: str = "") -> Path | None:
         """`text` as an absolute path, ${VARIABLE} and ~ expanded."""

@@ -70,18 +70,17 @@ class Ledger:
             )
 
 
-def scan(step: StepLayout, n_units: int, identity: Identity, *, logs: bool = True) -> Ledger:
+def scan(step: StepLayout, n_units: int, identity: Identity) -> Ledger:
     """Read the headers of all parts and the frames of all logs of a step."""
     ledger = Ledger(np.zeros(n_units, bool), 0, [], [])
     fingerprint = sealed.fingerprint_bytes(identity.fingerprint)
     campaign = sealed.fingerprint_bytes(identity.campaign)
     folder = str(step.parts)
     # logs first: one that is sealed meanwhile is then met as a part, and never missed
-    if logs:
-        for name in _names(step.logs, ".wal"):
-            state = _read_log(step.logs / name, identity, ledger)
-            if state is not None:
-                ledger.logs.append(state)
+    for name in _names(step.logs, ".wal"):
+        state = _read_log(step.logs / name, identity, ledger)
+        if state is not None:
+            ledger.logs.append(state)
     for name in _names(step.parts, ".h5"):
         path = f"{folder}/{name}"
         try:

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xxhash
 
 from hpcml.errors import IntegrityError
 from hpcml.store.blocks import SealedReader, read_checked
 from hpcml.store.schema import Field, Schema, TableSchema
 from hpcml.store.streams import OpenReaders, RowRanges, runs_in_order
+from hpcml.store.text import TextDigest, widest
 from hpcml.store.units import UnitList
 
 if TYPE_CHECKING:
@@ -52,6 +54,17 @@ class PartIndex:
 
     def runs(self, table: str, order: NDArray[np.int64]) -> RowRanges:
         return runs_in_order(self.owner[order], self.first[table][order], self.rows[table][order])
+
+    def sized(self, schema: Schema, order: NDArray[np.int64]) -> Schema:
+        """The schema of the table of these units: text as wide as in the widest of their parts."""
+        columns = schema.text_columns()
+        if not columns:
+            return schema
+        used = [self.readers[number] for number in np.unique(self.owner[order]).tolist()]
+        return schema.sized(
+            widest({name: reader.extent(name).dtype.itemsize for name in columns} for reader in used)
+            or dict.fromkeys(columns, 1)
+        )
 
     def close(self) -> None:
         self.pool.close()
@@ -124,17 +137,20 @@ def _equal(
             return False
         for one in table.fields:
             name = f"{table.name}/{one.name}"
-            mine = _bytes(sources.pool[before], name, int(sources.first[table.name][unit]), rows, one.width)
-            if mine != _bytes(sources.pool[number], name, first, rows, one.width):
+            mine = _content(sources.pool[before], name, int(sources.first[table.name][unit]), rows, one)
+            if mine != _content(sources.pool[number], name, first, rows, one):
                 return False
     return True
 
 
-def _bytes(reader: SealedReader, name: str, first: int, rows: int, width: int) -> bytearray:
+def _content(reader: SealedReader, name: str, first: int, rows: int, one: Field) -> bytes | list[bytes]:
+    """Rows of a column as bytes; texts, whose width may differ between parts, one by one."""
+    extent = reader.extent(name)
+    width = one.size * extent.dtype.itemsize
     raw = bytearray(rows * width)
     if raw:
-        read_checked(reader, reader.extent(name).offset + first * width, memoryview(raw))
-    return raw
+        read_checked(reader, extent.offset + first * width, memoryview(raw))
+    return np.frombuffer(raw, extent.dtype).tolist() if one.text else bytes(raw)
 
 
 def reduce_table(
@@ -172,7 +188,7 @@ class ContentDigest:
         head = {
             "table": table.name,
             "kind": table.kind,
-            "columns": [[one.name, one.dtype.str, list(one.shape)] for one in table.fields],
+            "columns": [[one.name, one.declared, list(one.shape)] for one in table.fields],
         }
         self._add(json.dumps(head, sort_keys=True).encode())
         self._add(b"\n".join(keys.tolist()))
@@ -185,8 +201,13 @@ class ContentDigest:
         self._add(rows.astype("<u8").tobytes())
 
     def column(self, digest: bytes) -> None:
-        """xxh3-128 of all bytes of the next column, in schema order."""
+        """Digest of all bytes of the next column, in schema order: that of `column_digest`."""
         self._add(digest)
 
     def hexdigest(self) -> str:
         return self._digest.hexdigest()
+
+
+def column_digest(one: Field) -> xxhash.xxh3_128 | TextDigest:
+    """What takes the bytes of a column, in rows of its width, by `update`, and gives its `digest()`."""
+    return TextDigest(one.dtype.itemsize) if one.text else xxhash.xxh3_128()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import h5py
     import numpy as np
 
+    from hpcml.store.schema import Field
+
 LIBVER = ("earliest", "v110")
 ALIGNED = 1 << 16  # bytes from which on a dataset starts at a page: it is copied faster, and mapped aligned
 
@@ -107,3 +109,10 @@ def reserve(file: h5py.File, name: str, dtype: np.dtype[Any], shape: tuple[int, 
     properties.set_alloc_time(h5d.ALLOC_TIME_EARLY)
     properties.set_fill_time(h5d.FILL_TIME_NEVER)
     return file.create_dataset(name, shape, dtype, dcpl=properties)
+
+
+def stored_type(one: Field) -> np.dtype[Any]:
+    """The type of a column in the file: text says that it is UTF-8, so that readers decode it."""
+    from h5py import string_dtype
+
+    return string_dtype("utf-8", one.dtype.itemsize) if one.text else one.dtype

@@ -22,7 +22,8 @@ from hpcml.store import sealed, wal
 from hpcml.store.atomic import remove_abandoned
 from hpcml.store.layout import StepLayout
 from hpcml.store.parts import Identity
-from hpcml.store.schema import Field, Schema, TableSchema
+from hpcml.store.results import TableBuffer, WrongResult
+from hpcml.store.schema import Schema
 from hpcml.store.sealing import read_headers, seal_frames
 from hpcml.store.wal import Frame, LogWriter
 
@@ -33,98 +34,11 @@ WRITE_SECONDS = 0.05
 WRITE_BYTES = 1 << 18  # what a core keeps in its cache until it is written; 1 MiB would be allowed
 SYNC_SECONDS = 5.0
 SEAL_BYTES = 64 << 20
-
-
-class WrongResult(ValueError):
-    """What `process` returned does not fit the schema; counts as a failure of that unit."""
+PADDING = 1 << 20  # bytes up to which texts of one frame are padded without a question
 
 
 class RecordingFailed(RuntimeError):
     """An error of the engine while it recorded results: never a failure of the unit that came last."""
-
-
-class _ColumnBuffer:
-    """Results of one column since the last write: the bytes of each unit, copied."""
-
-    __slots__ = ("dtype", "name", "pieces", "shape")
-
-    def __init__(self, field: Field) -> None:
-        self.name, self.shape = field.name, field.shape
-        self.dtype = np.dtype(field.dtype.str)  # NumPy's own object, so that `is` recognises it
-        self.pieces: list[bytes] = []
-
-
-class _TableBuffer:
-    __slots__ = ("columns", "name", "reduced", "rows")
-
-    def __init__(self, table: TableSchema) -> None:
-        self.name = table.name
-        self.reduced = table.kind != "rows"
-        self.columns = [_ColumnBuffer(one) for one in table.fields]
-        self.rows: list[int] = []
-
-    def add(self, given: Mapping[str, Any]) -> int:
-        """Copy one unit's rows behind the others; the bytes added. After WrongResult: `cut`."""
-        rows = 1 if self.reduced else -1
-        size = 0
-        for column in self.columns:
-            try:
-                array = given[column.name]
-            except KeyError:
-                raise WrongResult(f"table {self.name!r}: no column {column.name!r} was returned") from None
-            if type(array) is not np.ndarray or array.dtype is not column.dtype:
-                array = _converted(array, column, self.name)
-            shape = array.shape
-            if self.reduced:
-                if shape != column.shape:
-                    raise _wrong_shape(self.name, column, array, column.shape)
-            else:
-                if shape[1:] != column.shape or not shape:
-                    array = _one_row(self.name, column, array)
-                    shape = array.shape
-                if rows != shape[0]:
-                    if rows >= 0:
-                        raise WrongResult(
-                            f"table {self.name!r}: column {column.name!r} has {shape[0]} rows, others {rows}"
-                        )
-                    rows = shape[0]
-            raw = array.tobytes()
-            column.pieces.append(raw)
-            size += len(raw)
-        if len(given) > len(self.columns):
-            extra = sorted(set(given) - {column.name for column in self.columns})
-            raise WrongResult(f"table {self.name!r}: column {extra[0]!r} is not in the schema")
-        self.rows.append(rows)
-        return size
-
-    def cut(self, units: int) -> None:
-        """Keep the results of the first units only."""
-        del self.rows[units:]
-        for column in self.columns:
-            del column.pieces[units:]
-
-
-def _converted(array: Any, column: _ColumnBuffer, table: str) -> NDArray[Any]:
-    """The array in the column's dtype when no value can change by it."""
-    found = np.asarray(array)
-    if found.dtype != column.dtype and not np.can_cast(found.dtype, column.dtype, "safe"):
-        raise WrongResult(
-            f"table {table!r}: column {column.name!r} has dtype {found.dtype}, the schema says {column.dtype}"
-        )
-    return np.asarray(found, column.dtype)
-
-
-def _one_row(table: str, column: _ColumnBuffer, array: NDArray[Any]) -> NDArray[Any]:
-    """A scalar of a scalar column is one row; anything else has the wrong shape."""
-    if array.shape or column.shape:
-        raise _wrong_shape(table, column, array, ("rows", *column.shape))
-    return array.reshape(1)
-
-
-def _wrong_shape(table: str, column: _ColumnBuffer, array: NDArray[Any], wanted: Any) -> WrongResult:
-    return WrongResult(
-        f"table {table!r}: column {column.name!r} has shape {array.shape}, the schema says {wanted}"
-    )
 
 
 class Recorder:
@@ -146,7 +60,8 @@ class Recorder:
         self.shard, self.rank = shard, rank
         self.about = dict(about)
         self._recorded = recorded
-        self._tables = [_TableBuffer(table) for table in schema.tables]
+        self._tables = [TableBuffer(table) for table in schema.tables]
+        self._has_text = bool(schema.text_columns())
         self._ids: list[int] = []
         self._bytes = 0
         self._busy = 0.0
@@ -182,26 +97,20 @@ class Recorder:
         return now
 
     def write(self) -> None:
-        """Append what is buffered to the log as one frame."""
+        """Append what is buffered to the log: one frame, nearly always."""
         if not self._ids:
             self._recorded([])
             self._written = time.perf_counter()
             return
-        ids = np.array(self._ids, "<u4")
-        rows = [np.array(table.rows, "<u4") for table in self._tables]
-        # many small pieces are joined, few large ones are written as they are
-        columns = [
-            piece
-            for table in self._tables
-            for column in table.columns
-            for piece in (column.pieces if len(column.pieces) <= 16 else [b"".join(column.pieces)])
-        ]
         log = self._log or self._new_log()
-        log.append(ids, rows, columns, self._busy)
-        if not log.locked and log.taken():
-            # somebody sealed and removed this log before the frame was in it: say it again elsewhere
-            log = self._new_log()
-            log.append(ids, rows, columns, self._busy)
+        frames = self._frames()
+        for units in frames:
+            busy = self._busy if units is frames[-1] else 0.0
+            self._append(log, units, busy)
+            if not log.locked and log.taken():
+                # another worker sealed and removed this log before the frame was in it: write it again
+                log = self._new_log()
+                self._append(log, units, busy)
         for table in self._tables:
             table.cut(0)
         self._recorded(self._ids)
@@ -214,6 +123,22 @@ class Recorder:
         elif now - self._synced >= SYNC_SECONDS:
             log.sync()
             self._synced = now
+
+    def _frames(self) -> list[slice]:
+        """Which units share a frame. All, unless the longest text would pad the others to far more bytes."""
+        if self._has_text and sum(table.padded_bytes() for table in self._tables) > PADDING + 4 * self._bytes:
+            return [slice(number, number + 1) for number in range(len(self._ids))]
+        return [slice(None)]
+
+    def _append(self, log: LogWriter, units: slice, busy: float) -> None:
+        columns: list[bytes] = []
+        widths: dict[str, int] = {}
+        for table in self._tables:
+            found, own = table.content(units)
+            columns += found
+            widths |= own
+        rows = [np.array(table.rows[units], "<u4") for table in self._tables]
+        log.append(np.array(self._ids[units], "<u4"), rows, columns, busy, widths=widths)
 
     def _new_log(self) -> LogWriter:
         token = secrets.token_hex(6)
@@ -278,18 +203,3 @@ def seal_left_logs(
 
 def _frames(handle: int, schema: Schema, path: Path, salvage: bool) -> Iterator[Frame]:
     return (frame for _, frame in wal.read_frames(handle, schema, path, salvage=salvage))
-
-
-def collect_result(schema: Schema, result: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """One unit's result as it would be recorded, {table: {column: array}}; WrongResult if it does not fit."""
-    collected: dict[str, dict[str, Any]] = {}
-    for table in schema.tables:
-        buffer = _TableBuffer(table)
-        if table.name not in result:
-            raise WrongResult(f"no table {table.name!r} was returned")
-        buffer.add(result[table.name])
-        collected[table.name] = {}
-        for column in buffer.columns:
-            flat = np.frombuffer(column.pieces[0], column.dtype).copy()
-            collected[table.name][column.name] = flat.reshape(buffer.rows[0], *column.shape)
-    return collected

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hpcml.errors import UsageError
+from hpcml.store.text import Widths
 from hpcml.user_code import calling_user_code
 from hpcml.workload import Column, Table
 
@@ -42,7 +43,11 @@ EXTERNALS = Table(
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column with its NumPy types: `dtype` of one value, `shape` of one row, `width` bytes a row."""
+    """A column with its NumPy types: `dtype` of one value, `shape` of one row, `width` bytes per row.
+
+    text: of dtype `str`. Its dtype is then that of a text of one byte until `sized` gives it the width that
+    it has in one file (see text.py).
+    """
 
     name: str
     dtype: np.dtype[Any]
@@ -50,6 +55,20 @@ class Field:
     width: int
     unit: str
     meaning: str
+    text: bool = False
+
+    @property
+    def size(self) -> int:
+        """Number of values in one row."""
+        return self.width // self.dtype.itemsize
+
+    @property
+    def declared(self) -> str:
+        """The dtype as it goes into the unit list and into content digests."""
+        return "str" if self.text else self.dtype.str
+
+    def sized(self, bytes_per_text: int) -> Field:
+        return replace(self, dtype=np.dtype(f"S{bytes_per_text}"), width=bytes_per_text * self.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +89,27 @@ class Schema:
                 return table
         raise KeyError(name)
 
+    def sized(self, widths: Widths) -> Schema:
+        """The schema of a file whose text columns have these widths; equal to this one without text."""
+        if not widths:
+            return self
+        return Schema(
+            tuple(
+                replace(
+                    table,
+                    fields=tuple(
+                        one.sized(widths.get(f"{table.name}/{one.name}", 1)) if one.text else one
+                        for one in table.fields
+                    ),
+                )
+                for table in self.tables
+            )
+        )
+
+    def text_columns(self) -> list[str]:
+        """`table/column` of each column of dtype `str`."""
+        return [f"{table.name}/{one.name}" for table in self.tables for one in table.fields if one.text]
+
     def to_json(self) -> list[dict[str, Any]]:
         return [
             {
@@ -78,7 +118,7 @@ class Schema:
                 "materialise": table.materialise,
                 "columns": [
                     {
-                        "name": one.name, "dtype": one.dtype.str, "shape": list(one.shape),
+                        "name": one.name, "dtype": one.declared, "shape": list(one.shape),
                         "unit": one.unit, "meaning": one.meaning,
                     }
                     for one in table.fields
@@ -126,13 +166,13 @@ def _table(workload: str, table: Table) -> TableSchema:
     fields = []
     for column in table.columns:
         try:
-            dtype = np.dtype(column.dtype)
+            dtype = np.dtype("S1" if column.dtype == "str" else column.dtype)
         except (TypeError, ValueError) as error:
             raise UsageError(f"{where}: column {column.name!r}: {error}") from error
         if dtype.kind not in "biufcS" or dtype.hasobject or dtype.itemsize == 0:
             raise UsageError(
                 f"{where}: column {column.name!r} has dtype {column.dtype!r}",
-                "use bool, integers, floats, complex or fixed-length bytes such as 'S32'",
+                "use bool, integers, floats, complex, 'str' for text, or bytes of fixed length such as 'S32'",
             )
         if table.kind != "rows" and dtype.kind not in "iuf":
             raise UsageError(f"{where}: column {column.name!r}: kind {table.kind!r} needs numbers")
@@ -143,7 +183,17 @@ def _table(workload: str, table: Table) -> TableSchema:
         width = dtype.itemsize * int(np.prod(column.shape, dtype=np.int64))
         if width == 0 or any(size < 0 for size in column.shape):
             raise UsageError(f"{where}: column {column.name!r} has the row shape {column.shape}")
-        fields.append(Field(column.name, dtype, tuple(column.shape), width, column.unit, column.meaning))
+        fields.append(
+            Field(
+                name=column.name,
+                dtype=dtype,
+                shape=tuple(column.shape),
+                width=width,
+                unit=column.unit,
+                meaning=column.meaning,
+                text=column.dtype == "str",
+            )
+        )
     if len({one.name for one in fields}) != len(fields):
         raise UsageError(f"{where}: two columns of one name")
     return TableSchema(table.name, table.kind, table.materialise, tuple(fields))

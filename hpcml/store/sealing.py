@@ -17,12 +17,15 @@ import numpy as np
 from hpcml.errors import IntegrityError
 from hpcml.store.layout import StepLayout
 from hpcml.store.parts import Identity, gather, write_part
-from hpcml.store.schema import Schema
+from hpcml.store.schema import Field, Schema
+from hpcml.store.text import widest
 from hpcml.store.wal import Frame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+PADDED_AT_ONCE = 8 << 20
+SORTED_TEXT = 256 << 20  # bytes of a part with text up to which its rows are sorted in memory
 SHORT = 4096  # mean bytes of a run of rows below which they are sorted in memory
 
 
@@ -47,6 +50,7 @@ def seal_frames(
 
     frame_headers: the log's `read_headers`. read: gives its frames once more.
     """
+    schema = schema.sized(widest(head.widths for head in frame_headers))
     ids = np.concatenate([head.ids for head in frame_headers])
     counts = {
         table.name: np.concatenate([head.rows[table.name] for head in frame_headers])
@@ -109,12 +113,22 @@ def _many_short_runs(
     schema: Schema,
     frames: int,
 ) -> bool:
+    if schema.text_columns() and _part_bytes(counts, schema) > SORTED_TEXT:
+        return False  # a long text pads all others: not in memory
     for table in schema.tables:
         runs = _runs(targets[table.name], counts[table.name])
         narrow = min(one.width for one in table.fields)
         if len(runs) > 4 * frames and int(runs[:, 2].sum()) * narrow < SHORT * len(runs):
             return True
     return False
+
+
+def _part_bytes(counts: Mapping[str, NDArray[np.uint32]], schema: Schema) -> int:
+    return sum(
+        int(counts[table.name].sum(dtype=np.int64)) * one.width
+        for table in schema.tables
+        for one in table.fields
+    )
 
 
 def _scatter(
@@ -144,12 +158,28 @@ def _scatter(
                 runs = [(0, row[table.name], total)]
                 row[table.name] += total
             for one in table.fields:
-                data = frame.columns[table.name][one.name].reshape(-1).view(np.uint8).data
+                column = frame.columns[table.name][one.name]
                 begin = offsets[f"{table.name}/{one.name}"]
-                for source, target, rows in runs:
-                    piece = data[source * one.width : (source + rows) * one.width]
-                    _write_all(handle, piece, begin + target * one.width)
+                if column.dtype == one.dtype:
+                    data = column.reshape(-1).view(np.uint8).data
+                    for source, target, rows in runs:
+                        piece = data[source * one.width : (source + rows) * one.width]
+                        _write_all(handle, piece, begin + target * one.width)
+                else:
+                    _write_padded(handle, column, one, runs, begin)
         unit += len(frame.ids)
+
+
+def _write_padded(
+    handle: int, column: NDArray[Any], one: Field, runs: Sequence[Sequence[int]], begin: int
+) -> None:
+    """Write texts that are narrower in their frame than in the part, some MiB at a time."""
+    most = max(1, PADDED_AT_ONCE // one.width)
+    for source, target, rows in runs:
+        for first in range(0, rows, most):
+            count = min(most, rows - first)
+            piece = column[source + first : source + first + count].astype(one.dtype)
+            _write_all(handle, piece.reshape(-1).view(np.uint8).data, begin + (target + first) * one.width)
 
 
 def _write_all(handle: int, piece: memoryview, offset: int) -> None:

@@ -92,7 +92,7 @@ def windows(
     """
     width = field.width
     name = f"{table}/{field.name}"
-    if len(runs.owner) and runs.rows * width // len(runs.owner) >= SHORT:
+    if len(runs.owner) and runs.rows * width // len(runs.owner) >= SHORT and not field.text:
         yield from _straight(readers, runs, name, field, multiple)
         return
     size = -(-_window_rows(runs, width) // multiple) * multiple
@@ -143,9 +143,10 @@ def _straight(
 
 
 def _place(reader: SealedReader, name: str, field: Field) -> Extent:
-    """Where a column lies in a part; IntegrityError when it is of another type."""
+    """Where a column lies in a part; IntegrityError when it is of another type. Text may be narrower."""
     extent = reader.extent(name)
-    if extent.dtype != field.dtype or extent.shape[1:] != field.shape:
+    dtype = np.dtype(f"S{min(extent.dtype.itemsize, field.dtype.itemsize)}") if field.text else field.dtype
+    if extent.dtype != dtype or extent.shape[1:] != field.shape:
         raise IntegrityError(
             f"{reader.path}: column {name} is {extent.dtype}{list(extent.shape[1:])},"
             f" not {field.dtype}{list(field.shape)}"
@@ -188,9 +189,19 @@ def _fill(
         reader = readers[number]
         extent = _place(reader, name, field)
         order = np.argsort(source[mine], kind="stable")
-        where = extent.offset + source[mine][order] * width
-        place = (target[mine][order] - begin) * width
-        _copy(window, reader, where, place, count[mine][order] * width, width)
+        first, rows = source[mine][order], count[mine][order]
+        place = target[mine][order] - begin
+        if extent.dtype == field.dtype:
+            _copy(window, reader, extent.offset + first * width, place * width, rows * width, width)
+            continue
+        # texts that are narrower here: read as they are, then spread
+        narrow = field.sized(extent.dtype.itemsize)
+        ends = np.cumsum(rows)
+        read = np.empty(int(ends[-1]) * narrow.width, np.uint8)
+        packed = (ends - rows) * narrow.width
+        _copy(read, reader, extent.offset + first * narrow.width, packed, rows * narrow.width, narrow.width)
+        texts = read.view(narrow.dtype).reshape(-1, *field.shape)
+        window.view(field.dtype).reshape(-1, *field.shape)[expand(place, rows)] = texts
 
 
 def _copy(

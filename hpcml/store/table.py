@@ -22,6 +22,7 @@ from hpcml.errors import Incomplete, IntegrityError, UsageError, nearest
 from hpcml.store.blocks import SealedReader
 from hpcml.store.layout import StepLayout
 from hpcml.store.schema import Schema, schema_from_json
+from hpcml.store.text import decode_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +98,14 @@ class StepTable:
         return self._file.array(f"index/{name}")
 
     def array(self, column: str, table: str = "") -> NDArray[Any]:
-        """A column, shape (rows, *row shape); of a reduced table the array itself."""
+        """A column, shape (rows, *row shape); of a reduced table the array itself. Text is a copy."""
+        found = self.stored(column, table)
+        schema = self.schema.table(self._table(table))
+        is_text = next(one for one in schema.fields if one.name == column).text
+        return decode_text(found) if is_text else found
+
+    def stored(self, column: str, table: str = "") -> NDArray[Any]:
+        """A column as it is in the file: text as UTF-8 bytes."""
         name = self._table(table)
         schema = self.schema.table(name)
         fields = {field.name: field for field in schema.fields}
@@ -190,6 +198,9 @@ class StepTable:
         origin = self._file.array(f"origin/{table}")
         runs = runs_in_order(origin[:, 0], origin[:, 1], self.index(table)[:, 1])
         field = next(one for one in self.schema.table(table).fields if one.name == column)
+        if field.text:
+            widths = [reader.extent(f"{table}/{column}").dtype.itemsize for reader in readers]
+            field = field.sized(max(widths, default=1))
         out = np.empty((runs.rows, *field.shape), field.dtype)
         flat = out.reshape(-1).view(np.uint8)
         pool, at = OpenReaders(readers), 0
@@ -203,4 +214,6 @@ class StepTable:
 def _text(values: NDArray[Any]) -> Any:
     if values.dtype.kind == "S":
         return np.array([value.decode() for value in values.tolist()], object)
+    if values.dtype.kind == "U":
+        return values.astype(object)
     return values

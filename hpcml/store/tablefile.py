@@ -19,7 +19,7 @@ import xxhash
 from hpcml.store import newfile, sealed
 from hpcml.store.atomic import replacing
 from hpcml.store.blocks import BlockHasher
-from hpcml.store.merging import ContentDigest, PartIndex, reduce_table
+from hpcml.store.merging import ContentDigest, PartIndex, column_digest, reduce_table
 from hpcml.store.parts import Identity, first_and_rows
 from hpcml.store.readahead import read_ahead
 from hpcml.store.schema import Field, Schema, TableSchema
@@ -70,7 +70,8 @@ class _Writer:
     def __init__(
         self, schema: Schema, sources: PartIndex, content: TableContent, progress: Callable[[int], None]
     ) -> None:
-        self.schema, self.sources, self.content, self.progress = schema, sources, content, progress
+        self.schema = sources.sized(schema, content.order)
+        self.sources, self.content, self.progress = sources, content, progress
         self.digests: dict[str, str] = {}
         self.directory: dict[str, Any] = {"about": {}, "extents": {}}
         self.runs: dict[str, RowRanges] = {
@@ -153,10 +154,15 @@ class _Writer:
         if self.content.compression != "none" and rows:
             chunk = (min(rows, _chunk_rows(one)), *one.shape)
             dataset = file.create_dataset(
-                name, shape, one.dtype, chunks=chunk, compression=self.content.compression, shuffle=True
+                name,
+                shape,
+                newfile.stored_type(one),
+                chunks=chunk,
+                compression=self.content.compression,
+                shuffle=True,
             )
         else:
-            dataset = newfile.reserve(file, name, one.dtype, shape)
+            dataset = newfile.reserve(file, name, newfile.stored_type(one), shape)
         _describe(dataset, one)
         offset = sealed.extent(dataset)
         self._note(name, offset, one.dtype, shape)
@@ -175,7 +181,7 @@ class _Writer:
         """All columns to their places: compressed through `file`, otherwise straight to the handle."""
         digests = {table.name: self._content_digest(table) for table, _, _ in places}
         for table, one, offset in places:
-            content = xxhash.xxh3_128()
+            content = column_digest(one)
             known.start(offset)
             row = at = told = 0
             chunk = _chunk_rows(one) if file is not None else 1
@@ -183,7 +189,7 @@ class _Writer:
             sums = (content.update, known.update) if plain is not None else (content.update,)
             for window in read_ahead(_summed(found, sums)):
                 if file is not None:
-                    block = np.frombuffer(window, one.dtype).reshape(-1, *one.shape)
+                    block = np.frombuffer(window, newfile.stored_type(one)).reshape(-1, *one.shape)
                     file[f"{table.name}/{one.name}"][row : row + len(block)] = block
                     row += len(block)
                 elif plain is not None:
@@ -207,7 +213,7 @@ class _Writer:
     def _digest_only(self, table: TableSchema) -> None:
         digest = self._content_digest(table)
         for one in table.fields:
-            content = xxhash.xxh3_128()
+            content = column_digest(one)
             for window in windows(self.sources.pool, self.runs[table.name], table.name, one):
                 content.update(window)
                 self.progress(len(window))

@@ -4,6 +4,8 @@ A frame holds the results of a few units, column by column, so that sealing is c
 
     frame header | unit numbers u4 | rows of each table u4 | bytes of each column
 
+A text column begins with the width of its texts, u4.
+
 One `writev` a frame: after `kill -9` the log is a run of whole frames and perhaps a torn tail, which the
 checksum cuts off.
 """
@@ -17,7 +19,7 @@ import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ import xxhash
 from hpcml.errors import IntegrityError
 from hpcml.store.atomic import storage_errors, sync_folder
 from hpcml.store.schema import Schema
+from hpcml.store.text import WIDTH_BYTES, Widths
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,13 +42,17 @@ FRAME_MAGIC = b"frm1"
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Whole results of some units: numbers, rows per table, one array per column (rows first)."""
+    """Whole results of some units: numbers, rows per table, one array per column (rows first).
+
+    widths: bytes of one text, of text columns alone.
+    """
 
     ids: NDArray[np.uint32]
     rows: Mapping[str, NDArray[np.uint32]]
     columns: Mapping[str, Mapping[str, NDArray[Any]]]
     written: float
     busy: float
+    widths: Widths = field(default_factory=dict)
 
 
 class LogWriter:
@@ -83,8 +90,11 @@ class LogWriter:
         rows: Sequence[NDArray[np.uint32]],
         columns: Sequence[bytes],
         busy: float,
+        *,
+        widths: Widths | None = None,
     ) -> None:
-        """Write one frame: rows per table and the bytes of the columns, both in schema order."""
+        """Write one frame: rows per table and the bytes of the columns, both in schema order.
+        widths: of text columns, whose bytes begin with it."""
         pieces: list[Any] = [ids.data.cast("B"), *(one.data.cast("B") for one in rows), *columns]
         size = sum(len(piece) for piece in pieces)
         written = time.time()
@@ -96,7 +106,8 @@ class LogWriter:
         with storage_errors(self.path):
             self._write([head, *pieces])
         names = (table.name for table in self.schema.tables)
-        self.frame_headers.append(Frame(ids, dict(zip(names, rows, strict=True)), {}, written, busy))
+        counts = dict(zip(names, rows, strict=True))
+        self.frame_headers.append(Frame(ids, counts, {}, written, busy, widths or {}))
 
     def _write(self, pieces: list[Any]) -> None:
         """All pieces or none: a short write (full disk) is cut off again before the error leaves."""
@@ -265,11 +276,17 @@ def _decode(raw: bytes, count: int, schema: Schema, written: float, busy: float)
         rows[table.name] = np.frombuffer(raw, "<u4", count, at)
         at += 4 * count
     columns: dict[str, dict[str, NDArray[Any]]] = {}
+    widths: dict[str, int] = {}
     for table in schema.tables:
         total = int(rows[table.name].sum(dtype=np.int64))
         columns[table.name] = {}
-        for one in table.fields:
+        for declared in table.fields:
+            one = declared
+            if one.text:
+                width = int.from_bytes(raw[at : at + WIDTH_BYTES], "little")
+                one, at = one.sized(width), at + WIDTH_BYTES
+                widths[f"{table.name}/{one.name}"] = width
             flat = np.frombuffer(raw, np.uint8, total * one.width, at)
             columns[table.name][one.name] = flat.view(one.dtype).reshape(total, *one.shape)
             at += total * one.width
-    return Frame(ids, rows, columns, written, busy)
+    return Frame(ids, rows, columns, written, busy, widths)

@@ -13,7 +13,7 @@ from hpcml.errors import nearest
 from tests.benchmarks.rows import Row, machine, table
 from tests.benchmarks.running import others
 
-SUBJECTS = ("units", "merging", "missing", "starting", "clusters", "jets", "emulsion")
+SUBJECTS = ("units", "merging", "wide", "missing", "starting", "clusters", "jets", "emulsion")
 
 
 def main(names: list[str]) -> int:

@@ -90,6 +90,12 @@ def reference(name: str, *words: str | Path) -> Ran:
 
 def plan(folder: Path, workload: str, parameters: str) -> Path:
     """A campaign directory with one step `bench`, planned by `hpcml plan`."""
+    timed_plan(folder, workload, parameters)
+    return folder / "planned"
+
+
+def timed_plan(folder: Path, workload: str, parameters: str) -> Ran:
+    """The same: how `hpcml plan` of the campaign folder/planned went."""
     folder.mkdir(exist_ok=True)
     job = folder / "job.yaml"
     job.write_text(
@@ -97,9 +103,7 @@ def plan(folder: Path, workload: str, parameters: str) -> Path:
         f"    parameters: {parameters}\n",
         encoding="utf-8",
     )
-    place = folder / "planned"
-    hpcml("plan", job, "--dir", place)
-    return place
+    return hpcml("plan", job, "--dir", folder / "planned")
 
 
 def settle() -> None:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hpcml.workload import Column, Context, Input, Table, Unit, Workload
+from hpcml.workload import Column, Context, Input, Table, Unit, Workload, block_units
 
 VALUES = 64
 NOTES = "HPCML_BENCH_NOTES"
@@ -65,3 +65,47 @@ class Images(Workload):
 
     def process(self, unit: Unit, shared: Any, ctx: Context) -> Mapping[str, Mapping[str, Any]]:
         raise NotImplementedError("its parts are written by the benchmark")
+
+
+@dataclass(frozen=True)
+class Width:
+    columns: int = 3000
+    rows: int = 20_000
+    block_size: int = 200
+
+
+class ManyColumns(Workload):
+    """As many float32 columns as data with hundreds of features or branches have."""
+
+    name: ClassVar[str] = "bench.many-columns"
+    version: ClassVar[int] = 1
+    Parameters: ClassVar[type] = Width
+    parameters: Width
+
+    def units(self, inputs: Mapping[str, Input]) -> Iterator[Unit]:
+        return block_units("rows", self.parameters.rows, self.parameters.block_size)
+
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
+        names = (f"branch_{number:04d}" for number in range(self.parameters.columns))
+        return (Table("rows", tuple(Column(name, "f4", meaning="noise") for name in names)),)
+
+    def open(self, inputs: Mapping[str, Input]) -> Any:
+        p = self.parameters
+        noise = np.random.default_rng(1).random((p.columns, p.block_size), np.float32)
+        return {f"branch_{number:04d}": column for number, column in enumerate(noise)}
+
+    def process(self, unit: Unit, shared: Any, ctx: Context) -> Mapping[str, Mapping[str, Any]]:
+        return {"rows": shared}
+
+
+class OneWideColumn(ManyColumns):
+    """The same bytes as one column of rows."""
+
+    name: ClassVar[str] = "bench.one-wide-column"
+
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
+        return (Table("rows", (Column("branches", "f4", (self.parameters.columns,), meaning="noise"),)),)
+
+    def open(self, inputs: Mapping[str, Input]) -> Any:
+        p = self.parameters
+        return {"branches": np.random.default_rng(1).random((p.block_size, p.columns), np.float32)}

@@ -1,7 +1,4 @@
-"""Plots of prepared bricks: base-tracks on each film, where showers start.
-
-Drawing of the tables of `emulsion.prepare`.
-"""
+"""Plots of prepared bricks: base-tracks on each film, where showers start."""
 
 from __future__ import annotations
 
@@ -21,18 +18,19 @@ START_BINS = 19
 
 
 def brick_figures(table: Input) -> Iterator[Figure]:
-    """All that a merged emulsion.prepare has something to show for."""
+    """The figures of a merged emulsion.prepare."""
     tracks = table.index("tracks").astype(np.int64)
     starters = table.index("starters").astype(np.int64)
-    plate = np.asarray(table.array("plate", "tracks"))
+    plate, source = table.columns("tracks", "plate", "source")
+    (starter_rows,) = table.columns("starters", "row")
     films, depth = 0, []
     for (first, count), (begin, number) in zip(tracks.tolist(), starters.tolist(), strict=True):
         own = plate[first : first + count]
         top = int(own.max(initial=0))
         films = max(films, top + 1)
-        row = np.asarray(table.array("row", "starters")[begin : begin + number])
+        row = starter_rows[begin : begin + number]
         depth.append(top - own[row[row >= 0]])
-    yield film_counts(plate, np.asarray(table.array("source", "tracks")), films)
+    yield film_counts(plate, source, films)
     yield starting_films(np.concatenate(depth))
 
 
