@@ -21,15 +21,15 @@ from hpcml.user_code import describe_exception
 from hpcml.workload import Workload
 
 BUILTIN: dict[str, str] = {
-    "jets.synthetic": "hpcml.workloads.jets.steps.events:SyntheticEvents",
-    "jets.images": "hpcml.workloads.jets.steps.events:JetImages",
-    "jets.moments": "hpcml.workloads.jets.steps.components:ImageMoments",
-    "jets.project": "hpcml.workloads.jets.steps.components:ProjectedEvents",
-    "jets.agreement": "hpcml.workloads.jets.steps.components:Agreement",
+    "jets.synthetic": "hpcml.workloads.jets.steps.synthetic:SyntheticEvents",
+    "jets.images": "hpcml.workloads.jets.steps.images:JetImages",
+    "jets.moments": "hpcml.workloads.jets.steps.moments:ImageMoments",
+    "jets.project": "hpcml.workloads.jets.steps.project:ProjectedEvents",
+    "jets.agreement": "hpcml.workloads.jets.steps.agreement:Agreement",
     "jets.scan": "hpcml.workloads.jets.steps.scan:ClusterScan",
     "jets.evaluate": "hpcml.workloads.jets.steps.evaluate:EvaluateCounts",
-    "jets.rebin": "hpcml.workloads.jets.steps.evaluate:Rebinned",
-    "jets.toys": "hpcml.workloads.jets.steps.significance:FitToys",
+    "jets.rebin": "hpcml.workloads.jets.steps.rebin:Rebinned",
+    "jets.toys": "hpcml.workloads.jets.steps.toys:FitToys",
     "jets.significance": "hpcml.workloads.jets.steps.significance:Significances",
     "emulsion.synthetic": "hpcml.workloads.emulsion.steps.synthetic:SyntheticBrick",
     "emulsion.prepare": "hpcml.workloads.emulsion.steps.prepare:PreparedBricks",

@@ -1,12 +1,10 @@
 """Opens event files, returns arrays: LHC Olympics files, clustered jets, ready images.
 
-The layouts of files.
-
-    lhco       pandas HDF5, key `df`, one row an event: 700 x (pT, eta, phi) padded with zeros, then the
-               label if there is one
-    clustered  HDF5 with `events` (n, 2, 200, 4) of (E, px, py, pz) padded with zeros, `m_jj` (n,),
-               and `labels` (n,) if known
-    images     HDF5 with `data` (n, 2, size, size) and `m_jj` (n,), or the masses in an .npy file
+lhco       pandas HDF5, key `df`, one row per event: 700 x (pT, eta, phi) padded with zeros, then the
+           label if there is one
+clustered  HDF5 with `events` (n, 2, 200, 4) of (E, px, py, pz) padded with zeros, `m_jj` (n,),
+           and `labels` (n,) if known
+images     HDF5 with `data` (n, 2, size, size) and `m_jj` (n,), or the masses in an .npy file
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ UNKNOWN = 255
 
 
 class Events(NamedTuple):
-    """particles: float64 (n, slots, 3), (pT in GeV, eta, phi) padded with zeros, of whole events.
+    """particles: float64 (n, slots, 3), (pT in GeV, eta, phi) padded with zeros, of complete events.
     label: uint8 (n,), 1 for signal, 0 for background, 255 where the file does not say."""
 
     particles: NDArray[np.float64]
@@ -114,7 +112,7 @@ def read_clustered(path: Path, first: int, *, count: int) -> Clustered:
 
 
 def read_images(path: Path, first: int, *, count: int, masses: Path | None, size: int) -> Pictures:
-    """Events first .. first+count of a file of images; `masses`, an .npy file with one mass an event,
+    """Events first .. first+count of a file of images; `masses`, an .npy file with one mass per event,
     when the images' file holds none. UsageError where shapes do not fit or values are not finite."""
     part = slice(first, first + count)
     try:
