@@ -124,8 +124,8 @@ def test_doubled_units_agree_though_their_parts_differ_in_width(
     step = OpenCampaign(opened.root).step("toy")
     identity, units = step.identity(), step.units()
     from hpcml.store.blocks import SealedReader
+    from hpcml.store.frames import Frame
     from hpcml.store.parts import write_part
-    from hpcml.store.wal import Frame
 
     for number, path in enumerate(toy.parts(several)):
         reader = SealedReader(path)

@@ -70,7 +70,8 @@ def z_error(p: ArrayLike, null_size: int) -> NDArray[np.float64]:
     """
     normal = NormalDist()
     density = np.array([normal.pdf(normal.inv_cdf(value)) for value in _resolved(p, null_size).tolist()])
-    return p_error(p, null_size) / density
+    error: NDArray[np.float64] = p_error(p, null_size) / density
+    return error
 
 
 def _resolved(p: ArrayLike, null_size: int) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ Sealing frames of a log into a part, and reading a part's directory and index.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ import numpy as np
 
 from hpcml.store import newfile, sealed
 from hpcml.store.atomic import replacing
+from hpcml.store.frames import Frame
 from hpcml.store.schema import Schema
-from hpcml.store.wal import Frame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,7 +83,7 @@ class Deferred:
 
     @property
     def nbytes(self) -> int:
-        return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
+        return self.dtype.itemsize * math.prod(self.shape)
 
 
 WriteDeferred = Callable[[int, Mapping[str, int]], None]
@@ -106,7 +107,6 @@ def write_part(
         "units/number": frame.ids.astype("<u4"),
         "units/key": keys,
     }
-    notes: dict[str, Mapping[str, str]] = {}
     for table in schema.tables:
         rows = frame.rows[table.name]
         datasets[f"index/{table.name}"] = first_and_rows(rows)
@@ -116,11 +116,9 @@ def write_part(
                 datasets[where] = frame.columns[table.name][one.name]
             else:
                 datasets[where] = Deferred(one.dtype, (int(rows.sum(dtype=np.int64)), *one.shape))
-            notes[where] = {"unit": one.unit, "meaning": one.meaning}
     write_sealed(
         path,
         datasets,
-        notes=notes,
         ids=frame.ids,
         identity=identity,
         about=about,
@@ -135,13 +133,12 @@ def write_sealed(
     ids: NDArray[Any],
     identity: Identity,
     about: Mapping[str, Any],
-    notes: Mapping[str, Mapping[str, str]] | None = None,
     write_deferred: WriteDeferred | None = None,
 ) -> None:
     """Write arrays as one sealed file: all of it or nothing.
 
     about: JSON values that any reader of the header gets; also attributes of the file.
-    notes: attributes of datasets. write_deferred: writes the bytes of what is Deferred, given the open
+    write_deferred: writes the bytes of what is Deferred, given the open
     file and the place of each dataset in it.
     """
     directory: dict[str, Any] = {"about": dict(about), "extents": {}}
@@ -153,14 +150,14 @@ def write_sealed(
     user_block = sealed.user_block_size(runs, json_size, data_size // block + 2)
     with replacing(path) as temporary:
         with newfile.create(temporary, user_block) as file:
+            made = newfile.Datasets(file)
             for name, array in datasets.items():
                 if isinstance(array, Deferred):
-                    dataset = newfile.reserve(file, name, array.dtype, array.shape)
+                    dataset = made.reserve(name, array.dtype, array.shape)
                 else:
-                    dataset = file.create_dataset(name, data=array)
-                directory["extents"][name] = [sealed.extent(dataset), array.dtype.str, list(array.shape)]
-                for key, value in (notes or {}).get(name, {}).items():
-                    dataset.attrs[key] = value
+                    dataset = made.store(name, array)
+                place = newfile.place_of(dataset)
+                directory["extents"][name] = [place, array.dtype.str, list(array.shape)]
             for key, value in about.items():
                 file.attrs[key] = value if isinstance(value, str | int | float) else json.dumps(value)
         if write_deferred is not None:

@@ -9,17 +9,19 @@ import threading
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from queue import SimpleQueue
+from typing import TypeVar
 
+Window = TypeVar("Window")
 WINDOWS = 2  # one is read while the other is written; whoever makes them must keep so many apart
 
 
-def read_ahead(windows: Iterator[memoryview]) -> Generator[memoryview, None, None]:
+def read_ahead(windows: Iterator[Window]) -> Generator[Window, None, None]:
     """The windows of `windows`, the next one read while the caller works on this one.
 
     A window is valid until the next is asked for. What `windows` raises is raised here, in its place;
     the thread has ended when this generator has.
     """
-    ready: SimpleQueue[memoryview | BaseException | None] = SimpleQueue()
+    ready: SimpleQueue[Window | BaseException | None] = SimpleQueue()
     free = threading.Semaphore(WINDOWS)
     stopped = threading.Event()
 

@@ -34,6 +34,7 @@ WRITE_SECONDS = 0.05
 WRITE_BYTES = 1 << 18  # what a core keeps in its cache until it is written; 1 MiB would be allowed
 SYNC_SECONDS = 5.0
 SEAL_BYTES = 64 << 20
+SMALL_PIECE = 1 << 14  # mean bytes of the columns of a frame below which they are joined before the write
 PADDING = 1 << 20  # bytes up to which texts of one frame are padded without a question
 
 
@@ -61,6 +62,8 @@ class Recorder:
         self.about = dict(about)
         self._recorded = recorded
         self._tables = [TableBuffer(table) for table in schema.tables]
+        # each column of a part costs as much as some 20 KB of it
+        self._parts_larger = max(1, sum(len(table.fields) for table in schema.tables) // 1000)
         self._has_text = bool(schema.text_columns())
         self._ids: list[int] = []
         self._bytes = 0
@@ -118,7 +121,7 @@ class Recorder:
         self._bytes = 0
         self._busy = 0.0
         now = self._written = time.perf_counter()
-        if log.size >= SEAL_BYTES:
+        if log.size >= SEAL_BYTES * self._parts_larger:
             self.seal()
         elif now - self._synced >= SYNC_SECONDS:
             log.sync()
@@ -137,6 +140,8 @@ class Recorder:
             found, own = table.content(units)
             columns += found
             widths |= own
+        if sum(map(len, columns)) < SMALL_PIECE * len(columns):
+            columns = [b"".join(columns)]
         rows = [np.array(table.rows[units], "<u4") for table in self._tables]
         log.append(np.array(self._ids[units], "<u4"), rows, columns, busy, widths=widths)
 

@@ -6,6 +6,7 @@ leave files: `artifacts` and `externals`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -180,7 +181,7 @@ def _table(workload: str, table: Table) -> TableSchema:
             raise UsageError(f"{where}: a column cannot be called {column.name!r}")
         # little-endian on disk, whatever the machine
         dtype = dtype.newbyteorder("<")
-        width = dtype.itemsize * int(np.prod(column.shape, dtype=np.int64))
+        width = dtype.itemsize * math.prod(column.shape)
         if width == 0 or any(size < 0 for size in column.shape):
             raise UsageError(f"{where}: column {column.name!r} has the row shape {column.shape}")
         fields.append(

@@ -23,7 +23,6 @@ import xxhash
 from hpcml.errors import IntegrityError
 
 if TYPE_CHECKING:
-    import h5py
     from numpy.typing import NDArray
 
 MAGIC = b"HPCMLSF1"
@@ -106,16 +105,6 @@ def user_block_size(n_runs: int, json_size: int, n_blocks: int) -> int:
     """
     needed = FIXED + n_runs * UNIT_RANGE.itemsize + json_size + 8 * n_blocks
     return max(512 if n_blocks < 8 else 8192, 1 << (needed - 1).bit_length())
-
-
-def extent(dataset: h5py.Dataset) -> int:
-    """Where the bytes of a contiguous dataset start in the file; 0 for an empty or chunked one."""
-    if dataset.size == 0 or dataset.chunks is not None:
-        return 0
-    offset = dataset.id.get_offset()
-    if offset is None:
-        raise IntegrityError(f"{dataset.file.filename}: {dataset.name} has no place in the file")
-    return int(offset)
 
 
 def write_header(

@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpcml.errors import IntegrityError
+from hpcml.store.frames import Frame
 from hpcml.store.layout import StepLayout
 from hpcml.store.parts import Identity, gather, write_part
 from hpcml.store.schema import Field, Schema
 from hpcml.store.text import widest
-from hpcml.store.wal import Frame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+BATCH = 16 << 20  # bytes of frames whose columns are written together
+MOST_PIECES = 512  # below the system's limit on pieces per call
 PADDED_AT_ONCE = 8 << 20
 SORTED_TEXT = 256 << 20  # bytes of a part with text up to which its rows are sorted in memory
 SHORT = 4096  # mean bytes of a run of rows below which they are sorted in memory
@@ -139,47 +141,84 @@ def _scatter(
     targets: Mapping[str, NDArray[np.int64]] | None,
     schema: Schema,
 ) -> None:
-    """Write the columns of one frame after the other to their places in the part.
+    """Write the columns of some frames after those of others to their places in the part.
 
     targets: None when the rows of the log follow each other in the part.
     """
     unit = 0
     row = {table.name: 0 for table in schema.tables}
+    for batch in _batches(frame_headers, frames):
+        for table in schema.tables:
+            places: list[
+                tuple[int, int, int, int]
+            ] = []  # frame, first row in it, first row in the part, rows
+            first = unit
+            for number, frame in enumerate(batch):
+                counts = frame.rows[table.name]
+                here = slice(first, first + len(counts))
+                if targets:
+                    runs = _runs(targets[table.name][here], counts).tolist()
+                    places += [(number, source, target, rows) for source, target, rows in runs]
+                else:
+                    total = int(counts.sum(dtype=np.int64))
+                    places += [(number, 0, row[table.name], total)] if total else []
+                    row[table.name] += total
+                first = here.stop
+            groups = _adjoining(places)
+            contents = [frame.columns[table.name] for frame in batch]
+            for one in table.fields:
+                begin = offsets[f"{table.name}/{one.name}"]
+                for target, pieces in groups:
+                    columns = [contents[frame][one.name][rows] for frame, rows in pieces]
+                    _write_pieces(handle, columns, one, begin + target * one.width)
+        unit += sum(len(frame.ids) for frame in batch)
+
+
+def _batches(frame_headers: Sequence[Frame], frames: Iterator[Frame]) -> Iterator[list[Frame]]:
+    """The frames of a log, as many at once as take some MiB: a column of all of them is one write."""
+    batch: list[Frame] = []
+    size = 0
     for head in frame_headers:
         frame = next(frames, None)
         if frame is None or not np.array_equal(head.ids, frame.ids):
             raise IntegrityError("a log changed while it was sealed", "type the command again")
-        here = slice(unit, unit + len(frame.ids))
-        for table in schema.tables:
-            if targets:
-                runs = _runs(targets[table.name][here], frame.rows[table.name]).tolist()
-            else:
-                total = int(frame.rows[table.name].sum(dtype=np.int64))
-                runs = [(0, row[table.name], total)]
-                row[table.name] += total
-            for one in table.fields:
-                column = frame.columns[table.name][one.name]
-                begin = offsets[f"{table.name}/{one.name}"]
-                if column.dtype == one.dtype:
-                    data = column.reshape(-1).view(np.uint8).data
-                    for source, target, rows in runs:
-                        piece = data[source * one.width : (source + rows) * one.width]
-                        _write_all(handle, piece, begin + target * one.width)
-                else:
-                    _write_padded(handle, column, one, runs, begin)
-        unit += len(frame.ids)
+        batch.append(frame)
+        size += sum(column.nbytes for columns in frame.columns.values() for column in columns.values())
+        if size >= BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
-def _write_padded(
-    handle: int, column: NDArray[Any], one: Field, runs: Sequence[Sequence[int]], begin: int
-) -> None:
-    """Write texts that are narrower in their frame than in the part, some MiB at a time."""
+def _adjoining(
+    places: Sequence[tuple[int, int, int, int]],
+) -> list[tuple[int, list[tuple[int, slice]]]]:
+    """(first row in the part, [(frame, rows in it)]): runs that follow each other in the part, together."""
+    groups: list[tuple[int, list[tuple[int, slice]]]] = []
+    end = -1
+    for frame, source, target, rows in places:
+        if target != end or len(groups[-1][1]) == MOST_PIECES:
+            groups.append((target, []))
+        groups[-1][1].append((frame, slice(source, source + rows)))
+        end = target + rows
+    return groups
+
+
+def _write_pieces(handle: int, pieces: Sequence[NDArray[Any]], one: Field, place: int) -> None:
+    """Write rows of a column one after the other; texts get the width that they have in the part."""
+    if not one.text or all(piece.dtype == one.dtype for piece in pieces):
+        wanted = sum(map(len, pieces)) * one.width
+        done = os.pwritev(handle, pieces, place)  # type: ignore[arg-type]  # arrays are buffers
+        if done < wanted:
+            _write_all(handle, memoryview(b"".join(piece.tobytes() for piece in pieces))[done:], place + done)
+        return
     most = max(1, PADDED_AT_ONCE // one.width)
-    for source, target, rows in runs:
-        for first in range(0, rows, most):
-            count = min(most, rows - first)
-            piece = column[source + first : source + first + count].astype(one.dtype)
-            _write_all(handle, piece.reshape(-1).view(np.uint8).data, begin + (target + first) * one.width)
+    for piece in pieces:
+        for first in range(0, len(piece), most):
+            rows = piece[first : first + most].astype(one.dtype)
+            _write_all(handle, memoryview(rows.tobytes()), place)
+            place += rows.nbytes
 
 
 def _write_all(handle: int, piece: memoryview, offset: int) -> None:

@@ -68,6 +68,7 @@ class OpenReaders:
     def __init__(self, readers: Sequence[SealedReader]) -> None:
         self.readers = readers
         self._open: OrderedDict[int, None] = OrderedDict()
+        self._checks: dict[int, RunningCheck] = {}
 
     def __getitem__(self, number: int) -> SealedReader:
         self._open[number] = None
@@ -76,6 +77,19 @@ class OpenReaders:
             oldest, _ = self._open.popitem(last=False)
             self.readers[oldest].close()
         return self.readers[number]
+
+    def check(self, number: int) -> RunningCheck:
+        """Reads a part in pieces; kept from column to column, which mostly follow each other in a part."""
+        if number not in self._checks:
+            self._checks[number] = RunningCheck(self.readers[number])
+        return self._checks[number]
+
+    def finish(self) -> None:
+        """Check what has been read of blocks in part. Nothing read counts before this."""
+        for number, check in self._checks.items():
+            self[number]
+            check.finish()
+        self._checks.clear()
 
     def close(self) -> None:
         for number in self._open:
@@ -87,6 +101,7 @@ def windows(
     readers: OpenReaders, runs: RowRanges, table: str, field: Field, *, multiple: int = 1
 ) -> Iterator[memoryview]:
     """The bytes of one column in result order. A window is overwritten by the next but one (readahead.py).
+    The last block of each part is checked by `readers.finish()`.
 
     All windows but the last hold a multiple of so many rows (one writes compressed chunks whole).
     """
@@ -112,7 +127,6 @@ def _straight(
     size = max(1, STRAIGHT // (width * multiple)) * multiple
     buffers = cycle([np.empty(min(runs.rows, size) * width, np.uint8).data for _ in range(WINDOWS)])
     window = next(buffers)
-    checks: dict[int, RunningCheck] = {}
     begins: dict[int, int] = {}
     at = 0
     for slab in range(0, len(runs.owner), SLAB):
@@ -124,10 +138,9 @@ def _straight(
         )
         for owner, source, left in zip(*places, strict=True):
             reader = readers[owner]
-            if owner not in checks:
+            if owner not in begins:
                 begins[owner] = _place(reader, name, field).offset
-                checks[owner] = RunningCheck(reader)
-            check, offset = checks[owner], begins[owner] + source
+            check, offset = readers.check(owner), begins[owner] + source
             while left:
                 step = min(left, len(window) - at)
                 check.read(offset, window[at : at + step])
@@ -137,9 +150,6 @@ def _straight(
                     window, at = next(buffers), 0
     if at:
         yield window[:at]
-    for owner, check in checks.items():
-        readers[owner]
-        check.finish()
 
 
 def _place(reader: SealedReader, name: str, field: Field) -> Extent:

@@ -13,6 +13,7 @@ StepTable, which is what workloads and notebooks get for a merged step.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,12 @@ class StepTable:
         self._file = SealedReader(step.table)
         self.about: dict[str, Any] = self._file.about
         self.schema: Schema = schema_from_json(self.about["schema"])
+        self._fields = {table.name: {one.name: one for one in table.fields} for table in self.schema.tables}
+
+    @cached_property
+    def _mapped(self) -> NDArray[np.uint8]:
+        """The bytes of the file: one map for all columns, of which there may be thousands."""
+        return np.memmap(self.layout.table, np.uint8, "r")
 
     def __repr__(self) -> str:
         tables = "; ".join(f"{name}: {', '.join(self.column_names(name))}" for name in self.tables())
@@ -61,7 +68,7 @@ class StepTable:
         return True
 
     def column_names(self, table: str = "") -> list[str]:
-        return [field.name for field in self.schema.table(self._table(table)).fields]
+        return list(self._fields[self._table(table)])
 
     def columns(self, table: str, *names: str) -> tuple[NDArray[Any], ...]:
         """Columns as plain arrays, in the order of `names`; all of the table when no name is given."""
@@ -99,16 +106,15 @@ class StepTable:
 
     def array(self, column: str, table: str = "") -> NDArray[Any]:
         """A column, shape (rows, *row shape); of a reduced table the array itself. Text is a copy."""
-        found = self.stored(column, table)
-        schema = self.schema.table(self._table(table))
-        is_text = next(one for one in schema.fields if one.name == column).text
-        return decode_text(found) if is_text else found
+        name = self._table(table)
+        found = self.stored(column, name)
+        return decode_text(found) if self._fields[name][column].text else found
 
     def stored(self, column: str, table: str = "") -> NDArray[Any]:
         """A column as it is in the file: text as UTF-8 bytes."""
         name = self._table(table)
         schema = self.schema.table(name)
-        fields = {field.name: field for field in schema.fields}
+        fields = self._fields[name]
         if column not in fields:
             raise UsageError(f"table {name!r} has no column {column!r}", nearest(column, list(fields)))
         if schema.kind == "rows" and not schema.materialise:
@@ -122,7 +128,9 @@ class StepTable:
             with h5py.File(self.layout.table, "r", locking=False) as file:
                 data: NDArray[Any] = file[f"{name}/{column}"][...]
             return data
-        return np.memmap(self.layout.table, extent.dtype, "r", extent.offset, extent.shape)
+        end = extent.offset + extent.nbytes
+        found: NDArray[Any] = self._mapped[extent.offset : end].view(extent.dtype).reshape(extent.shape)
+        return found
 
     def summary(self) -> dict[str, Any]:
         """Small results of the workload's summarise(), by name."""
@@ -197,7 +205,7 @@ class StepTable:
             readers.append(SealedReader(path))
         origin = self._file.array(f"origin/{table}")
         runs = runs_in_order(origin[:, 0], origin[:, 1], self.index(table)[:, 1])
-        field = next(one for one in self.schema.table(table).fields if one.name == column)
+        field = self._fields[table][column]
         if field.text:
             widths = [reader.extent(f"{table}/{column}").dtype.itemsize for reader in readers]
             field = field.sized(max(widths, default=1))
@@ -207,6 +215,7 @@ class StepTable:
         for window in windows(pool, runs, table, field):
             flat[at : at + len(window)] = window
             at += len(window)
+        pool.finish()
         pool.close()
         return out
 

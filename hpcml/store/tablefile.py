@@ -99,8 +99,9 @@ class _Writer:
         user_block = sealed.user_block_size(0, json_size, 2 * (size // BLOCK) + 4)
         known = BlockHasher(BLOCK, user_block)
         with newfile.create(path, user_block) as file:
-            self._store_small(file, small)
-            places = [self._lay_out(file, table, one) for table, one in self._streamed()]
+            made = newfile.Datasets(file)
+            self._store_small(file, made, small)
+            places = [self._lay_out(file, made, table, one) for table, one in self._streamed()]
             if self.content.compression != "none":
                 self._stream(file, places, None, known)
         if self.content.compression == "none":
@@ -110,6 +111,7 @@ class _Writer:
                     self._stream(None, places, (handle, disk), known)
             finally:
                 os.close(handle)
+        self.sources.pool.finish()
         self.directory["about"] = {**self.content.about, "digests": self.digests}
         sealed.write_header(
             path,
@@ -130,10 +132,20 @@ class _Writer:
             for one in table.fields
         ]
 
-    def _store_small(self, file: h5py.File, small: Mapping[str, NDArray[Any]]) -> None:
+    def _store_small(
+        self, file: h5py.File, made: newfile.Datasets, small: Mapping[str, NDArray[Any]]
+    ) -> None:
+        reduced = {
+            f"{table.name}/{one.name}": one
+            for table in self.schema.tables
+            if table.kind != "rows"
+            for one in table.fields
+        }
         for name, array in small.items():
-            dataset = file.create_dataset(name, data=array)
-            self._note(name, sealed.extent(dataset), array.dtype, array.shape)
+            dataset = made.store(name, array)
+            self._note(name, newfile.place_of(dataset), array.dtype, array.shape)
+            if name in reduced:
+                made.describe(dataset, _notes(reduced[name]))
         for name, text in self.content.provenance.items():
             # of fixed length: PyTables does not read the others
             file.create_dataset(f"provenance/{name}", data=np.bytes_(text.encode() or b"-"))
@@ -144,29 +156,26 @@ class _Writer:
                 file[f"index/{table.name}"].attrs["meaning"] = note
             else:
                 file[table.name].attrs["kind"] = table.kind
-                for one in table.fields:
-                    _describe(file[f"{table.name}/{one.name}"], one)
 
-    def _lay_out(self, file: h5py.File, table: TableSchema, one: Field) -> tuple[TableSchema, Field, int]:
+    def _lay_out(
+        self, file: h5py.File, made: newfile.Datasets, table: TableSchema, one: Field
+    ) -> tuple[TableSchema, Field, int]:
         """Make the dataset of a column; where its bytes will lie (0: compressed or empty)."""
         name, rows = f"{table.name}/{one.name}", self.runs[table.name].rows
         shape = (rows, *one.shape)
+        dtype = newfile.stored_type(one)
         if self.content.compression != "none" and rows:
             chunk = (min(rows, _chunk_rows(one)), *one.shape)
             dataset = file.create_dataset(
-                name,
-                shape,
-                newfile.stored_type(one),
-                chunks=chunk,
-                compression=self.content.compression,
-                shuffle=True,
-            )
+                name, shape, dtype, chunks=chunk, compression=self.content.compression, shuffle=True
+            ).id
+            place = 0
         else:
-            dataset = newfile.reserve(file, name, newfile.stored_type(one), shape)
-        _describe(dataset, one)
-        offset = sealed.extent(dataset)
-        self._note(name, offset, one.dtype, shape)
-        return table, one, offset
+            dataset = made.reserve(name, dtype, shape)
+            place = newfile.place_of(dataset)
+        made.describe(dataset, _notes(one))
+        self._note(name, place, one.dtype, shape)
+        return table, one, place
 
     def _note(self, name: str, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
         self.directory["extents"][name] = [offset, dtype.str, list(shape)]
@@ -179,30 +188,52 @@ class _Writer:
         known: BlockHasher,
     ) -> None:
         """All columns to their places: compressed through `file`, otherwise straight to the handle."""
-        digests = {table.name: self._content_digest(table) for table, _, _ in places}
-        for table, one, offset in places:
+        digests: dict[str, ContentDigest] = {}
+        told = 0
+        for column, start, window in read_ahead(self._windows(places, digests, file is not None, known)):
+            table, one, offset = places[column]
+            if file is not None:
+                block = np.frombuffer(window, newfile.stored_type(one)).reshape(-1, *one.shape)
+                row = start // one.width
+                file[f"{table.name}/{one.name}"][row : row + len(block)] = block
+            elif plain is not None:
+                handle, disk = plain
+                _write_all(handle, window, offset + start)
+                disk.wrote(offset + start, len(window))
+            told += len(window)
+            if told >= TELL:
+                self.progress(told)
+                told = 0
+        self.progress(told)
+        self.digests.update({name: digest.hexdigest() for name, digest in digests.items()})
+
+    def _windows(
+        self,
+        places: Sequence[tuple[TableSchema, Field, int]],
+        digests: dict[str, ContentDigest],
+        chunked: bool,
+        known: BlockHasher,
+    ) -> Iterator[tuple[int, int, memoryview]]:
+        """(number of the column, first byte in it, window) of all columns, one after the other.
+
+        Whoever asks takes the windows into the checksums: the reading thread.
+        """
+        for number, (table, one, offset) in enumerate(places):
+            if table.name not in digests:
+                digests[table.name] = self._content_digest(table)
             content = column_digest(one)
             known.start(offset)
-            row = at = told = 0
-            chunk = _chunk_rows(one) if file is not None else 1
-            found = windows(self.sources.pool, self.runs[table.name], table.name, one, multiple=chunk)
-            sums = (content.update, known.update) if plain is not None else (content.update,)
-            for window in read_ahead(_summed(found, sums)):
-                if file is not None:
-                    block = np.frombuffer(window, newfile.stored_type(one)).reshape(-1, *one.shape)
-                    file[f"{table.name}/{one.name}"][row : row + len(block)] = block
-                    row += len(block)
-                elif plain is not None:
-                    handle, disk = plain
-                    _write_all(handle, window, offset + at)
-                    disk.wrote(offset + at, len(window))
+            at = 0
+            multiple = _chunk_rows(one) if chunked else 1
+            for window in windows(
+                self.sources.pool, self.runs[table.name], table.name, one, multiple=multiple
+            ):
+                content.update(window)
+                if not chunked:
+                    known.update(window)
+                yield number, at, window
                 at += len(window)
-                if at - told >= TELL:
-                    self.progress(at - told)
-                    told = at
-            self.progress(at - told)
             digests[table.name].column(content.digest())
-        self.digests.update({name: digest.hexdigest() for name, digest in digests.items()})
 
     def _content_digest(self, table: TableSchema) -> ContentDigest:
         digest = ContentDigest(table, self.content.keys)
@@ -239,24 +270,13 @@ class _Writer:
         return {f"{table.name}/{name}": array for name, array in reduced.items()}
 
 
-def _summed(
-    found: Iterator[memoryview], sums: Sequence[Callable[[memoryview], None]]
-) -> Iterator[memoryview]:
-    """The windows, each taken into checksums by whoever asks for it: the reading thread."""
-    for window in found:
-        for update in sums:
-            update(window)
-        yield window
-
-
 def _chunk_rows(one: Field) -> int:
     """Rows a chunk of a compressed column."""
     return max(1, CHUNK // one.width)
 
 
-def _describe(dataset: h5py.Dataset, one: Field) -> None:
-    dataset.attrs["unit"] = one.unit
-    dataset.attrs["meaning"] = one.meaning
+def _notes(one: Field) -> dict[str, str]:
+    return {"unit": one.unit, "meaning": one.meaning}
 
 
 def _write_all(handle: int, window: memoryview, offset: int) -> None:

@@ -19,7 +19,6 @@ import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +27,9 @@ import xxhash
 
 from hpcml.errors import IntegrityError
 from hpcml.store.atomic import storage_errors, sync_folder
+from hpcml.store.frames import Frame, bands_of, decode_frame
 from hpcml.store.schema import Schema
-from hpcml.store.text import WIDTH_BYTES, Widths
+from hpcml.store.text import Widths
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,21 +38,6 @@ FILE_HEADER = struct.Struct("<8sIQ")  # magic, JSON bytes, checksum of the JSON
 FILE_MAGIC = b"HPCMLWL1"
 FRAME = struct.Struct("<4sIQddQ")  # magic, units, payload bytes, time, busy seconds, checksum
 FRAME_MAGIC = b"frm1"
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Whole results of some units: numbers, rows per table, one array per column (rows first).
-
-    widths: bytes of one text, of text columns alone.
-    """
-
-    ids: NDArray[np.uint32]
-    rows: Mapping[str, NDArray[np.uint32]]
-    columns: Mapping[str, Mapping[str, NDArray[Any]]]
-    written: float
-    busy: float
-    widths: Widths = field(default_factory=dict)
 
 
 class LogWriter:
@@ -96,7 +81,7 @@ class LogWriter:
         """Write one frame: rows per table and the bytes of the columns, both in schema order.
         widths: of text columns, whose bytes begin with it."""
         pieces: list[Any] = [ids.data.cast("B"), *(one.data.cast("B") for one in rows), *columns]
-        size = sum(len(piece) for piece in pieces)
+        size = sum(map(len, pieces))
         written = time.time()
         head = FRAME.pack(FRAME_MAGIC, len(ids), size, written, busy, 0)
         digest = xxhash.xxh3_64(head)
@@ -111,13 +96,12 @@ class LogWriter:
 
     def _write(self, pieces: list[Any]) -> None:
         """All pieces or none: a short write (full disk) is cut off again before the error leaves."""
-        views = [memoryview(piece).cast("B") for piece in pieces]
-        wanted = sum(len(view) for view in views)
+        wanted = sum(map(len, pieces))
         try:
             written = 0
-            for start in range(0, len(views), 512):  # below the system's limit on pieces a call
-                group = views[start : start + 512]
-                length = sum(len(view) for view in group)
+            for start in range(0, len(pieces), 512):  # below the system's limit on pieces per call
+                group = pieces[start : start + 512]
+                length = sum(map(len, group))
                 done = os.writev(self.handle, group)
                 while done < length:
                     rest = b"".join(group)[done:]
@@ -196,6 +180,7 @@ def read_frames(
     """
     _, position = read_about(handle, path)
     size = os.fstat(handle).st_size
+    bands = bands_of(schema)
     while position < size:
         payload = _payload(handle, position, size)
         if payload is None:
@@ -208,7 +193,7 @@ def read_frames(
             continue
         count, written, busy, raw = payload
         position += FRAME.size + len(raw)
-        yield position, _decode(raw, count, schema, written, busy)
+        yield position, decode_frame(raw, count, bands, written, busy)
 
 
 def count_units(handle: int, path: Path, *, checked: bool) -> tuple[list[int], float, float, float]:
@@ -266,27 +251,3 @@ def _next_frame(handle: int, position: int, size: int) -> int | None:
             return position + at
         at = raw.find(FRAME_MAGIC, at + 1)
     return None
-
-
-def _decode(raw: bytes, count: int, schema: Schema, written: float, busy: float) -> Frame:
-    ids = np.frombuffer(raw, "<u4", count)
-    at = 4 * count
-    rows: dict[str, NDArray[np.uint32]] = {}
-    for table in schema.tables:
-        rows[table.name] = np.frombuffer(raw, "<u4", count, at)
-        at += 4 * count
-    columns: dict[str, dict[str, NDArray[Any]]] = {}
-    widths: dict[str, int] = {}
-    for table in schema.tables:
-        total = int(rows[table.name].sum(dtype=np.int64))
-        columns[table.name] = {}
-        for declared in table.fields:
-            one = declared
-            if one.text:
-                width = int.from_bytes(raw[at : at + WIDTH_BYTES], "little")
-                one, at = one.sized(width), at + WIDTH_BYTES
-                widths[f"{table.name}/{one.name}"] = width
-            flat = np.frombuffer(raw, np.uint8, total * one.width, at)
-            columns[table.name][one.name] = flat.view(one.dtype).reshape(total, *one.shape)
-            at += total * one.width
-    return Frame(ids, rows, columns, written, busy, widths)

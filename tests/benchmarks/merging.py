@@ -23,8 +23,8 @@ import numpy as np
 
 from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.store.blocks import SealedReader
+from hpcml.store.frames import Frame
 from hpcml.store.parts import write_part
-from hpcml.store.wal import Frame
 from tests.benchmarks import running
 from tests.benchmarks.rows import Row, figure_row, ratio_row
 from tests.benchmarks.settings import ROUNDS

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from hpcml.directory.opened import OpenCampaign
+from hpcml.store.frames import Frame
 from hpcml.store.ledger import scan
 from hpcml.store.parts import Identity, write_part
-from hpcml.store.wal import Frame
 from tests.benchmarks import running
 from tests.benchmarks.rows import Row, figure_row
 from tests.benchmarks.settings import ROUNDS

@@ -19,10 +19,10 @@ import toy
 
 from hpcml import seeds
 from hpcml.errors import IntegrityError, UsageError
+from hpcml.store.frames import Frame
 from hpcml.store.parts import write_part
 from hpcml.store.sealed import read_header
 from hpcml.store.table import StepTable
-from hpcml.store.wal import Frame
 
 
 def expected(n: int = 24) -> list[dict[str, Any]]:

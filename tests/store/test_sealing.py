@@ -10,11 +10,11 @@ import pytest
 from hpcml.errors import IntegrityError
 from hpcml.store import sealing
 from hpcml.store.blocks import SealedReader
+from hpcml.store.frames import Frame
 from hpcml.store.layout import StepLayout
 from hpcml.store.parts import Identity
 from hpcml.store.schema import Field, Schema, TableSchema
 from hpcml.store.sealing import read_headers, seal_frames
-from hpcml.store.wal import Frame
 
 IDENTITY = Identity("ab" * 16, "cd" * 16)
 IMAGE = Field("image", np.dtype("<f4"), (3, 5), 60, "", "")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpcml.errors import UsageError
-
 if TYPE_CHECKING:
+    from hpcml.numerics.arrayfile import Kind
     from hpcml.numerics.components import Basis
     from hpcml.workload import Input
 
@@ -16,24 +15,18 @@ BASIS = "basis.h5"
 
 def write_basis(path: Path, basis: Basis) -> None:
     """Keep a basis as HDF5: datasets `mean`, `axes`, `explained`. Equal bases make equal files."""
-    import h5py
+    from hpcml.numerics.arrayfile import write_arrays
 
-    with h5py.File(path, "w", libver=("v108", "v110"), track_order=False) as file:
-        for name, value in zip(basis._fields, basis, strict=True):
-            file.create_dataset(name, data=value, track_times=False)
+    write_arrays(path, _kind(), basis._asdict())
 
 
 def read_basis(path: Path) -> Basis:
     """The basis that `write_basis` kept. UsageError when the file holds none."""
-    import h5py
-
+    from hpcml.numerics.arrayfile import read_arrays
     from hpcml.numerics.components import Basis
 
-    try:
-        with h5py.File(path, "r") as file:
-            return Basis(file["mean"][...], file["axes"][...], float(file["explained"][()]))
-    except (OSError, KeyError) as error:
-        raise UsageError(f"{path} is no basis of principal components: {error}") from error
+    arrays = read_arrays(path, _kind()).arrays
+    return Basis(arrays["mean"], arrays["axes"], float(arrays["explained"]))
 
 
 def basis_of(source: Input) -> Basis | None:
@@ -42,3 +35,16 @@ def basis_of(source: Input) -> Basis | None:
         if name == BASIS:
             return read_basis(path)
     return None
+
+
+def _kind() -> Kind:
+    from hpcml.numerics.arrayfile import Kind
+
+    # no format number: the digest of these files is part of the digests of tables that exist
+    return Kind(
+        name="a basis of principal components",
+        arrays=("mean", "axes", "explained"),
+        attributes=(),
+        remedy="run the step jets.project again",
+        format=None,
+    )

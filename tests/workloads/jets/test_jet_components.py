@@ -110,7 +110,7 @@ def test_inputs_that_do_not_fit(simulated, projected, workload, message):
 
 def test_a_file_that_is_no_basis(tmp_path):
     (tmp_path / "basis.h5").write_bytes(b"nothing")
-    with pytest.raises(UsageError, match="no basis of principal components"):
+    with pytest.raises(UsageError, match="is not a basis of principal components"):
         read_basis(tmp_path / "basis.h5")
 
 

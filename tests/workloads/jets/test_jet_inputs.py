@@ -41,7 +41,7 @@ def test_a_value_that_is_not_finite_names_file_and_event(tmp_path, real):
     broken = real.particles.copy()
     broken[13, 4, 1] = np.nan
     write_lhco(tmp_path / "broken.h5", broken, real.label)
-    with pytest.raises(UsageError, match=r"broken\.h5: event 13 holds"):
+    with pytest.raises(UsageError, match=r"broken\.h5: event 13 contains"):
         inputs.read_events(tmp_path / "broken.h5", 10, count=10)
     assert len(inputs.read_events(tmp_path / "broken.h5", 0, count=10).label) == 10
 
@@ -99,8 +99,8 @@ def test_ready_images_sorted_by_mass(clustered, tmp_path):
         ({"masses": 3}, r"bkg\.npy holds \(3,\) masses, .*bkg\.h5 5 events"),
         ({"shape": (5, 2, 20, 20)}, r"images of shape \(2, 20, 20\), expected \(2, 40, 40\)"),
         ({"files": 2}, "2 files of images and 1 of masses"),
-        ({"nan": True}, r"bkg\.npy: event 2 holds a value that is not finite"),
-        ({"none": True}, "holds no readable events"),
+        ({"nan": True}, r"bkg\.npy: event 2 contains a value that is not finite"),
+        ({"none": True}, r"bkg\.h5 cannot be read"),
     ],
 )
 def test_ready_images_that_are_wrong(tmp_path, change, message):
