@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class BinaryMetrics(NamedTuple):
-    """Of the signal class. true_negative ... true_positive: rows. precision (purity), recall (efficiency), f1,
-    accuracy: at the threshold, 0 where undefined. roc_auc, pr_auc: over all thresholds, NaN with one class
-    alone."""
+    """Of the signal class. true_negative ... true_positive: rows. precision (purity), recall (efficiency),
+    f1, accuracy: at the threshold, 0 where undefined. roc_auc, pr_auc: over all thresholds, NaN with one
+    class alone."""
 
     true_negative: int
     false_positive: int
@@ -86,7 +86,7 @@ def roc_auc_error(truth: NDArray[Any], score: NDArray[np.floating], group: NDArr
     if groups < 2 or not real.any() or real.all():
         return float("nan")
     signal, background = np.sort(score[real]), np.sort(score[~real])
-    ranked = np.empty(len(score), np.float64)
+    ranked = np.zeros(len(score))
     ranked[real] = _midrank(background, score[real]) / len(background)
     ranked[~real] = 1.0 - _midrank(signal, score[~real]) / len(signal)
     area = ranked[real].mean()
@@ -98,5 +98,4 @@ def roc_auc_error(truth: NDArray[Any], score: NDArray[np.floating], group: NDArr
 def _midrank(ordered: NDArray[np.floating], values: NDArray[np.floating]) -> NDArray[np.float64]:
     """How many of `ordered` are below each value; equal ones count half."""
     below, up_to = np.searchsorted(ordered, values, "left"), np.searchsorted(ordered, values, "right")
-    middle: NDArray[np.float64] = 0.5 * (below + up_to)
-    return middle
+    return np.asarray(0.5 * (below + up_to), np.float64)

@@ -30,7 +30,7 @@ def read_map(path: Path, *, keys: tuple[str, ...]) -> dict[str, Any]:
 
 
 def read_branch_map(path: Path, *, known: Collection[str]) -> BranchMap:
-    """A YAML file `tree: NAME, columns: {COLUMN: BRANCH, ...}`; UsageError for a column that is not `known`."""
+    """A YAML file `tree: NAME, columns: {COLUMN: BRANCH, ...}`; UsageError for other columns."""
     found = read_map(path, keys=("tree", "columns"))
     columns = found["columns"]
     if not isinstance(columns, dict) or not set(columns) <= set(known):

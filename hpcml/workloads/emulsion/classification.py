@@ -106,6 +106,6 @@ def segments_to_compare(
 
 
 def feature_edges(feature: str, values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Bins of a compared feature: 100 in its range, or 50 from the smallest value to 0.1 above the largest."""
+    """Bins of a compared feature: 100 in its range, or 50 up to 0.1 above the largest value."""
     limits = COMPARED[feature]
     return bin_edges(values, limits, 100 if limits else 50, margin=0.1)

@@ -6,7 +6,14 @@ beam.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
 from hpcml.workload import Column, Table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # the column `source`
 SIMULATION, BACKGROUND, DATA = 0, 1, 2
@@ -62,3 +69,8 @@ def real(name: str, meaning: str, unit: str = "") -> Column:
 def count(name: str, meaning: str) -> Column:
     """A column of counts."""
     return Column(name, "uint32", (), "", meaning)
+
+
+def one_row(table: Table, **values: Any) -> dict[str, NDArray[Any]]:
+    """One row of `table`: `values` in the types of its columns."""
+    return {column.name: np.array([values[column.name]], column.dtype) for column in table.columns}

@@ -34,9 +34,9 @@ def plate_positions(
     high = np.maximum.reduceat(sorted_z, first)
     wide = np.flatnonzero(high - low > tolerance)
     if wide.size:
-        first_wide = wide[0]
+        number, bottom, top = present[wide[0]], low[wide[0]], high[wide[0]]
         raise refusal(
-            f"base-tracks of plate {present[first_wide]} lie at z = {low[first_wide]:g} to {high[first_wide]:g} um",
+            f"base-tracks of plate {number} lie at z = {bottom:g} to {top:g} um",
             "one plate has one z: do all sources number the same films, missing ones included?",
         )
     positions = np.full(int(present[-1]) + 1, np.nan)

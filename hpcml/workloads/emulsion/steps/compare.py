@@ -12,7 +12,7 @@ from annotated_types import Ge
 from hpcml.numerics.histograms import histogram_columns
 from hpcml.workload import Column, Context, Figure, Input, InputSpec, Table, Unit, Workload
 from hpcml.workloads.emulsion.classification import COMPARED, feature_edges
-from hpcml.workloads.emulsion.columns import count, real
+from hpcml.workloads.emulsion.columns import count, one_row, real
 from hpcml.workloads.emulsion.inputs import read_compared_segments
 
 HISTOGRAMS = Table(
@@ -71,7 +71,9 @@ class ComparedShowers(Workload):
         }
         return {
             "histograms": histogram_columns(features, edges),
-            "totals": {f"showers_{name}": sample.showers for name, sample in samples.items()},
+            "totals": one_row(
+                TOTALS, **{f"showers_{name}": sample.showers for name, sample in samples.items()}
+            ),
         }
 
     def summarise(self, table: Input) -> Mapping[str, Any]:

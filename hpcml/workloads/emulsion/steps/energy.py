@@ -14,7 +14,7 @@ from hpcml.learning.splits import train_test_groups
 from hpcml.numerics.fits import Line, fit_line
 from hpcml.workload import Column, Context, Figure, Input, InputSpec, Table, Unit, Workload
 from hpcml.workloads.emulsion import energy
-from hpcml.workloads.emulsion.columns import BRICK, SHOWER, TRAINED, count, real
+from hpcml.workloads.emulsion.columns import BRICK, SHOWER, TRAINED, count, one_row, real
 from hpcml.workloads.emulsion.refusals import reported
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class ShowerEnergies(Workload):
                 "energy": reconstructed,
                 "residual": residual,
             },
-            "line": line._asdict(),
+            "line": one_row(LINE, **line._asdict()),
             "profile": {
                 "size": profile.centre,
                 "energy": profile.mean,
@@ -188,8 +188,8 @@ class ShowerEnergies(Workload):
         return energy_figures(table, between=self.parameters.resolution_energies)
 
     def _samples(self, fresh: NDArray[np.bool_], ctx: Context) -> NDArray[np.uint8]:
-        """CALIBRATION or TEST for showers with a truth that the forest was not trained on, NO_SAMPLE for
-        others: a shower that it knows looks better than it is, and so does one that the line was fitted to."""
+        """CALIBRATION or TEST for showers with a truth that the forest was not trained on, else NO_SAMPLE: a
+        shower that the forest or the line was fitted to looks better than it is."""
         sample = np.where(fresh, energy.TEST, energy.NO_SAMPLE).astype(np.uint8)
         rows = np.flatnonzero(fresh)
         if self.parameters.calibrate and len(rows):

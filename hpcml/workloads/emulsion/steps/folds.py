@@ -13,7 +13,7 @@ from hpcml.learning.metrics import binary_metrics
 from hpcml.learning.splits import group_folds
 from hpcml.workload import Context, Input, InputSpec, Table, Unit, Workload
 from hpcml.workloads.emulsion.classification import FEATURES, Segments, TreeSettings
-from hpcml.workloads.emulsion.columns import count, real
+from hpcml.workloads.emulsion.columns import count, one_row, real
 from hpcml.workloads.emulsion.inputs import read_segments
 from hpcml.workloads.emulsion.refusals import reported
 
@@ -86,7 +86,7 @@ class CrossValidation(Workload):
             )  # fmt: skip
             score = predict(forest, segments.values[tested])[:, 0]
         found = binary_metrics(segments.signal[tested], score, threshold=THRESHOLD)
-        return {"folds": {"fold": fold, **found._asdict()}}
+        return {"folds": one_row(FOLDS, fold=fold, **found._asdict())}
 
     def summarise(self, table: Input) -> Mapping[str, Any]:
         found: dict[str, Any] = {}

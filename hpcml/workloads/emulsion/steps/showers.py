@@ -11,7 +11,7 @@ import numpy as np
 from hpcml.workload import Column, Context, Input, InputSpec, Table, Unit, Workload
 from hpcml.workloads.emulsion import linking, selection
 from hpcml.workloads.emulsion.brick import Brick, Grid
-from hpcml.workloads.emulsion.columns import BRICK, MEASURED, PRIMARY, SHOWER, SIMULATION, TRACK
+from hpcml.workloads.emulsion.columns import BRICK, MEASURED, PRIMARY, SHOWER, SIMULATION, TRACK, one_row
 from hpcml.workloads.emulsion.refusals import reported
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class LinkedShowers(Workload):
             "after_cuts": len(found.row),
             "linked": size,
         }
-        return {"candidates": candidates, "showers": row}
+        return {"candidates": candidates, "showers": one_row(SHOWERS, **row)}
 
 
 class Bricks:

@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Lt
 from hpcml.learning.splits import train_test_groups
 from hpcml.workload import Column, Context, Input, InputSpec, Table, Unit, Workload, block_units
 from hpcml.workloads.emulsion.classification import FEATURES, FOREST, INJECTOR, Segments, TreeSettings
-from hpcml.workloads.emulsion.columns import BRICK, SHOWER, TRAINED, count
+from hpcml.workloads.emulsion.columns import BRICK, SHOWER, TRAINED, count, one_row
 from hpcml.workloads.emulsion.inputs import read_segments
 from hpcml.workloads.emulsion.refusals import reported
 
@@ -90,12 +90,13 @@ class TrainedForest(Workload):
         split = dict(zip(INJECTOR, showers.columns("showers", *INJECTOR), strict=True))
         split["trained"] = trained.astype(np.uint8)
         return {
-            "blocks": {
-                "trees": trees,
-                "nodes": len(forest.left),
-                "rows": len(rows),
-                "signal_rows": int(signal.sum(dtype=np.int64)),
-            },
+            "blocks": one_row(
+                BLOCKS,
+                trees=trees,
+                nodes=len(forest.left),
+                rows=len(rows),
+                signal_rows=signal.sum(dtype=np.int64),
+            ),
             "split": split if first == 0 else {name: column[:0] for name, column in split.items()},
         }
 
