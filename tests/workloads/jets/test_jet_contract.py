@@ -1,5 +1,8 @@
 """Every registered jet workload keeps what the engine relies on, and gives equal results in any order."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from given import SEED
@@ -72,3 +75,16 @@ def test_a_workload_keeps_the_contract(name, steps, request):
             for column, array in columns.items():
                 if array.dtype.kind == "f" and column != "events":
                     assert np.isfinite(array).all(), column
+
+
+def test_importing_the_workloads_loads_no_physics_library():
+    code = (
+        "import sys, importlib;"
+        "from hpcml.registry import BUILTIN;"
+        "[importlib.import_module(target.partition(':')[0]) for name, target in BUILTIN.items()"
+        " if name.startswith('jets.')];"
+        "heavy = {'sklearn', 'scipy', 'pandas', 'matplotlib', 'fastjet', 'h5py', 'tables', 'pydantic'};"
+        "sys.exit(' '.join(sorted(heavy & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
