@@ -6,19 +6,18 @@ Gathering and grouping.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
-from hpcml.attempts.jobs import Jobs
-from hpcml.attempts.outcomes import JobOutcome
-from hpcml.attempts.refresh import jobs_of
-from hpcml.attempts.request import request
+from hpcml.attempts.jobs import Jobs, current_jobs
+from hpcml.attempts.outcomes import JobOutcome, step_outcomes
+from hpcml.attempts.request import next_request
+from hpcml.directory.history import Failures, History
+from hpcml.directory.intake import reading
 from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import EXIT_INCOMPLETE
 from hpcml.schedulers.base import ranges
 from hpcml.states import JobState
-from hpcml.store.ledger import Ledger, failed_attempts
+from hpcml.store.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,12 @@ class Reason:
 
 def explain(opened: OpenCampaign) -> list[Reason]:
     """Reasons in the order of the steps; empty when everything is merged."""
-    jobs = jobs_of(opened) if opened.campaign.site.scheduler != "local" else Jobs()
+    with reading(opened) as history:
+        return _reasons(opened, history)
+
+
+def _reasons(opened: OpenCampaign, history: History) -> list[Reason]:
+    jobs = current_jobs(opened, history) if opened.campaign.site.scheduler != "local" else Jobs()
     reasons: list[Reason] = []
     if jobs.error:
         reasons.append(
@@ -41,7 +45,7 @@ def explain(opened: OpenCampaign) -> list[Reason]:
     if not all(step.finished() for step in opened.steps):
         reasons += _dag_failure(opened, jobs)
     for step in opened.steps:
-        reasons += _step(step, jobs)
+        reasons += _step(step, jobs, history)
     return reasons
 
 
@@ -71,7 +75,7 @@ def _dag_failure(opened: OpenCampaign, jobs: Jobs) -> list[Reason]:
     return reasons
 
 
-def _step(step: OpenStep, jobs: Jobs) -> list[Reason]:
+def _step(step: OpenStep, jobs: Jobs, history: History) -> list[Reason]:
     if step.finished():
         return []
     if not step.listed():
@@ -83,8 +87,8 @@ def _step(step: OpenStep, jobs: Jobs) -> list[Reason]:
     ledger = step.ledger()
     if not len(ledger.missing):
         return [Reason(step.name, "All units are done; it is not merged.", "`hpcml merge DIR`")]
-    counts, last = failed_attempts(step.opened.layout, step.name)
-    reasons = _jobs(step, jobs, ledger, bool(counts)) + _failed_units(step.name, counts, last)
+    failures = history.failures(step.name)
+    reasons = _jobs(step, jobs, ledger, history) + _failed_units(step.name, failures)
     for path, why in ledger.damaged:
         reasons.append(
             Reason(f"{step.name}: {path.name}", f"{why}.", "`hpcml verify DIR --set-aside`, resume")
@@ -95,10 +99,18 @@ def _step(step: OpenStep, jobs: Jobs) -> list[Reason]:
     return reasons
 
 
-def _jobs(step: OpenStep, jobs: Jobs, ledger: Ledger, units_failed: bool) -> list[Reason]:
+def _jobs(step: OpenStep, jobs: Jobs, ledger: Ledger, history: History) -> list[Reason]:
     """One reason for all shards with missing units whose jobs say the same."""
     same: dict[tuple[str, str, str], list[JobOutcome]] = {}
-    next_one = request(step, jobs, ledger)
+    units_failed = bool(history.failures(step.name).counts)
+    next_one = next_request(
+        step.name,
+        step.plan.resources,
+        step.opened.campaign.site.options,
+        history,
+        step_outcomes(step, jobs, ledger),
+        done=int(ledger.done.sum()),
+    )
     for outcome in next_one.outcomes.found:
         record, diagnosis = outcome.record, outcome.diagnosis
         if record.state is JobState.DONE or (record.exit_code == EXIT_INCOMPLETE and units_failed):
@@ -118,8 +130,9 @@ def _jobs(step: OpenStep, jobs: Jobs, ledger: Ledger, units_failed: bool) -> lis
     return reasons
 
 
-def _failed_units(step: str, counts: Counter[str], last: dict[str, dict[str, Any]]) -> list[Reason]:
+def _failed_units(step: str, failures: Failures) -> list[Reason]:
     """One reason for all units that failed with the same type of error at the same line."""
+    counts, last = failures.counts, failures.last
     errors: dict[tuple[str, str], list[str]] = {}
     for key, word in last.items():
         frames = _FRAME.findall(str(word["traceback"]))

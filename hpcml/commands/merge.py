@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from hpcml.directory.history import History
 from hpcml.directory.intake import ingest
 from hpcml.directory.listing import ensure_listed
 from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import Incomplete, IntegrityError, UsageError
 from hpcml.provenance import provenance
 from hpcml.store.journal import Journal
-from hpcml.store.ledger import Ledger, failed_attempts
+from hpcml.store.ledger import Ledger
 from hpcml.store.merging import PartIndex, open_sources
 from hpcml.store.parts import write_sealed
 from hpcml.store.recorder import seal_left_logs
@@ -58,11 +59,14 @@ def merge(
     opened: OpenCampaign,
     step: OpenStep,
     *,
+    history: History | None = None,
     allow_missing: bool = False,
     on_conflict: OnConflict = "refuse",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> MergeResult:
     """Merge one step and list the units of the steps that waited for it.
+
+    history: the journal, if the caller has read it; else it is read when units are missing.
 
     Raises Incomplete (missing or failed units), IntegrityError (damage, contradiction).
     """
@@ -80,7 +84,7 @@ def merge(
         in_logs[np.asarray(log.ids, np.int64)] = True
     missing = np.flatnonzero(~in_parts)
     unsealed = np.flatnonzero(in_logs & ~in_parts)
-    reasons = _reasons(step, units, missing, set(unsealed.tolist()))
+    reasons = _reasons(step, units, missing, set(unsealed.tolist()), history)
     if len(missing) and not allow_missing:
         raise _missing_error(step, units, missing, reasons)
     source_digest = _source_digest(ledger, step, missing, on_conflict)
@@ -219,19 +223,20 @@ def _small_datasets(
 
 
 def _reasons(
-    step: OpenStep, units: UnitList, missing: NDArray[np.int64], unsealed: set[int]
+    step: OpenStep, units: UnitList, missing: NDArray[np.int64], unsealed: set[int], history: History | None
 ) -> dict[int, str]:
     """Why each missing unit is missing, in a few words."""
     if not len(missing):
         return {}
-    counts, last = failed_attempts(step.opened.layout, step.name)
+    history = history or History.read(step.opened.layout.journal)
+    failures = history.failures(step.name)
     reasons = {}
     for number in missing.tolist():
         key = units.key(number)
         if number in unsealed:
             reasons[number] = "recorded by a rank that is still at work"
-        elif counts.get(key):
-            reasons[number] = f"failed {counts[key]}x: {last[key]['error']}"
+        elif failures.counts[key]:
+            reasons[number] = f"failed {failures.counts[key]}x: {failures.last[key]['error']}"
         else:
             reasons[number] = "not computed"
     return reasons

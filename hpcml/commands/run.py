@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hpcml.attempts.refresh import refresh
 from hpcml.commands.merge import MergeResult, merge
-from hpcml.directory.attempts import write_attempt
-from hpcml.directory.intake import ingest
+from hpcml.directory.attempts import forgive_failures, write_attempt
+from hpcml.directory.history import History
 from hpcml.directory.listing import ensure_listed
 from hpcml.directory.lock import exclusive_lock
 from hpcml.directory.opened import OpenCampaign, OpenStep
@@ -33,7 +34,7 @@ from hpcml.schedulers import shell
 from hpcml.worker import allocation
 
 if TYPE_CHECKING:
-    pass
+    from hpcml.store.ledger import Ledger
 
 POLL = 0.2
 PATIENCE = 60.0
@@ -69,54 +70,73 @@ class NoProgress:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How to run here: 0 takes what the campaign says."""
+    """How to run here. ranks, shards: 0 takes what the campaign says. step: only this one, all without.
+    retry_failed: names of the steps whose failures are forgiven first."""
 
     ranks: int = 0
     shards: int = 0
     allow_missing: bool = False
+    step: str = ""
+    retry_failed: tuple[str, ...] = ()
 
 
-def run(opened: OpenCampaign, effort: RunOptions, progress: Progress) -> list[MergeResult]:
+def run(opened: OpenCampaign, options: RunOptions, progress: Progress) -> list[MergeResult]:
     """Compute and merge every step that is not merged yet.
 
     Raises Incomplete when units failed, Interrupted after Ctrl-C or SIGTERM; both are resumable.
     """
     with exclusive_lock(opened):
-        ingest(opened)
-        return [_step(step, effort, progress) for step in opened.steps]
+        history = refresh(opened).history
+        history = history.with_entries(*forgive_failures(opened, options.retry_failed))
+        results = []
+        for step in _chosen(opened, options):
+            _compute(step, options, history, progress)
+            history = history.updated(opened.layout.journal)
+            results.append(_merge(step, options, history, progress))
+        return results
 
 
-def _step(step: OpenStep, effort: RunOptions, progress: Progress) -> MergeResult:
+def _chosen(opened: OpenCampaign, options: RunOptions) -> list[OpenStep]:
+    return [opened.step(options.step)] if options.step else opened.steps
+
+
+def _compute(step: OpenStep, options: RunOptions, history: History, progress: Progress) -> None:
+    """All shards of the step, one after the other, in processes of their own."""
     if not ensure_listed(step):
         raise Incomplete(
             f"step {step.name!r} waits for {', '.join(step.earlier_steps())}",
-            "`hpcml resume DIR` computes it",
+            f"`hpcml resume {step.opened.root}` computes it",
         )
     units = step.units()
     ledger = step.ledger()
     progress.step(step.name, len(units), int(ledger.done.sum()))
     if len(ledger.missing):
-        attempt, shards = _attempt(step, effort, bool(ledger.done.any()))
+        attempt, shards = _attempt(step, options, history, ledger)
         for shard in range(shards):
-            code = _shard(step, shard, attempt, effort, progress)
+            code = _shard(step, shard, attempt, options, progress)
             if code not in (EXIT_DONE, EXIT_INCOMPLETE):
                 raise _shard_error(step, shard, attempt, code)
+
+
+def _merge(step: OpenStep, options: RunOptions, history: History, progress: Progress) -> MergeResult:
     merged = merge(
         step.opened,
         step,
-        allow_missing=effort.allow_missing,
+        history=history,
+        allow_missing=options.allow_missing,
         progress=lambda done, total: progress.merging(step.name, done, total),
     )
     progress.merged(merged)
     return merged
 
 
-def _attempt(step: OpenStep, effort: RunOptions, begun: bool) -> tuple[int, int]:
+def _attempt(step: OpenStep, options: RunOptions, history: History, ledger: Ledger) -> tuple[int, int]:
     """(attempt, shards): the campaign's own shards at first, what is missing in a resume."""
     planned = step.plan.resources.shards
-    if not begun and effort.shards in (0, planned):
+    if not ledger.done.any() and options.shards in (0, planned):
         return 1, planned
-    return write_attempt(step, effort.shards or planned)
+    shards = options.shards or planned
+    return write_attempt(step, history, shards, ledger.missing), shards
 
 
 def _command(step: OpenStep, shard: int, attempt: int, ranks: int) -> list[str]:
@@ -132,9 +152,9 @@ def _command(step: OpenStep, shard: int, attempt: int, ranks: int) -> list[str]:
     ]  # fmt: skip
 
 
-def _ranks(step: OpenStep, effort: RunOptions, progress: Progress) -> int:
+def _ranks(step: OpenStep, options: RunOptions, progress: Progress) -> int:
     """Ranks to start here: one, with a word about it, where there is no MPI."""
-    ranks = effort.ranks or step.plan.resources.ranks
+    ranks = options.ranks or step.plan.resources.ranks
     if ranks == 1:
         return 1
     from importlib.util import find_spec
@@ -146,9 +166,9 @@ def _ranks(step: OpenStep, effort: RunOptions, progress: Progress) -> int:
     return ranks
 
 
-def _shard(step: OpenStep, shard: int, attempt: int, effort: RunOptions, progress: Progress) -> int:
+def _shard(step: OpenStep, shard: int, attempt: int, options: RunOptions, progress: Progress) -> int:
     """Run one shard in processes of its own, watching its logs; its exit code."""
-    ranks = _ranks(step, effort, progress)
+    ranks = _ranks(step, options, progress)
     site = step.opened.campaign.site
     environment = allocation.pinned_environment(step.plan.resources.cpus, site.kernel)
     environment.update(site.environment)

@@ -20,6 +20,7 @@ from hpcml.commands.merge import merge
 from hpcml.commands.plan import plan
 from hpcml.commands.run import NoProgress, RunOptions, run
 from hpcml.commands.submit import submit
+from hpcml.directory.history import History
 from hpcml.directory.opened import OpenCampaign
 from hpcml.errors import HpcmlError, SchedulerError
 from hpcml.schedulers import shell
@@ -89,11 +90,11 @@ def check_with_job(
 
 
 def _wait(opened: OpenCampaign, timeout: float, say: Callable[[str], None]) -> None:
-    from hpcml.attempts.refresh import jobs_of
+    from hpcml.attempts.jobs import current_jobs
 
     begun = time.monotonic()
     said = ""
-    while jobs_of(opened).live:
+    while current_jobs(opened, History.read(opened.layout.journal)).live:
         if time.monotonic() - begun > timeout:
             reasons = "; ".join(one.sentence for one in explain(opened))
             cancel(opened)

@@ -20,12 +20,13 @@ import numpy as np
 from hpcml.errors import IntegrityError, StorageError
 from hpcml.store import sealed, wal
 from hpcml.store.atomic import remove_abandoned
+from hpcml.store.frames import Frame
 from hpcml.store.layout import StepLayout
 from hpcml.store.parts import Identity
 from hpcml.store.results import TableBuffer, WrongResult
 from hpcml.store.schema import Schema
 from hpcml.store.sealing import read_headers, seal_frames
-from hpcml.store.wal import Frame, LogWriter
+from hpcml.store.wal import LogWriter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,8 @@ import pytest
 from settings_jobs import campaign, one_step, prepared, refused, take
 
 from hpcml.campaign import Campaign
-from hpcml.jobfile.resolve import describe_input, input_changed, resolve
+from hpcml.inputfile import describe_input, input_changed
+from hpcml.jobfile.resolve import resolve
 from hpcml.jobfile.yaml_source import shown
 
 

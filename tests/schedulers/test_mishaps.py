@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import toy
 
-from hpcml.store.journal import read_journal
+from hpcml.directory.history import History
 
 from .cluster_campaign import CONDOR_STATE, SLURM_STATE, UNITS, ClusterCampaign
 
@@ -170,7 +170,7 @@ def test_slurm_output_that_cannot_be_opened_is_told(slurm: ClusterCampaign, wait
     logs = slurm.root / "submit" / "attempt-0001" / "first" / "logs"
     logs.rmdir()
     logs.write_text("in the way")
-    for word in read_journal(slurm.root / "journal", "submitted"):
+    for word in History.read(slurm.root / "journal").of("submitted"):
         slurm.call("scontrol", "release", word["job"])
     wait_until(slurm.quiet, 60)
     told = slurm.ok("explain", slurm.root)

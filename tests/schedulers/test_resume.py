@@ -94,7 +94,7 @@ def test_memory_grows_to_the_ceiling_and_the_job_file_has_the_last_word(campaign
     assert campaign.hpcml("resume", campaign.root, "--automatic", "2").code == 85, "that of an older does not"
     campaign.plan(memory="700MB")
     campaign.fakes.answer("sbatch", out="99\n")
-    assert "ended by memory: what the job file says since" in campaign.hpcml("resume", campaign.root).stdout
+    assert "ended by memory: what the job file asks for now" in campaign.hpcml("resume", campaign.root).stdout
     assert "--mem-per-cpu=668M" in campaign.script()
 
 
@@ -139,7 +139,7 @@ def test_a_bad_node_is_avoided_until_failures_are_forgiven(campaign: Campaign) -
     campaign.send("submit")
     lost = "FAILED|32512|n2|NonZeroExitCode"
     campaign.ended(lost, lost, lost, lost, printed="hpcml: step toy shard 0 ends with exit code 127, x\n")
-    assert "keeps away from n2" in campaign.send("resume", "--automatic", "1").stdout
+    assert "avoids n2" in campaign.send("resume", "--automatic", "1").stdout
     assert "--exclude=n2\n" in campaign.script() and "--exclude=n2\n" in campaign.script("merge")
     timeout = "TIMEOUT|0|n1|TimeLimit"
     campaign.ended(timeout, timeout, timeout, timeout)
@@ -213,7 +213,7 @@ def test_a_scheduler_that_does_not_answer_gets_nothing_twice(
     ended = campaign.hpcml("submit", campaign.root)
     assert ended.code == 2 and "submitted already" in ended.error()
     ended = campaign.hpcml("resume", campaign.root)
-    assert ended.code == 0 and "24 units are left to jobs at work" in ended.stdout
+    assert ended.code == 0 and "24 units are left to jobs that are queued or running" in ended.stdout
     assert len(fakes.calls("sbatch")) == 2, "the array once, and now its merge"
 
 

@@ -13,9 +13,9 @@ import toy
 from hpcml.commands import work as work_module
 from hpcml.commands.efficiency import efficiency
 from hpcml.commands.work import work
+from hpcml.directory.history import History
 from hpcml.directory.opened import OpenCampaign
 from hpcml.errors import EXIT_DONE
-from hpcml.store.journal import read_journal
 from hpcml.worker.assignment import ShardRequest
 from hpcml.worker.claims import Claims
 
@@ -117,12 +117,12 @@ def test_a_shard_that_fails_is_left_to_its_own_job(
 def test_the_journal_says_who_took_it_and_what_it_cost(tmp_path: Path, begun: Path) -> None:
     opened = planned(tmp_path)
     assert start(opened, 3, begun) == EXIT_DONE
-    started = read_journal(opened.layout.journal, "shard-started")
+    started = History.read(opened.layout.journal).of("shard-started")
     assert {word["shard"] for word in started} == set(range(SHARDS))
     assert all(word.get("taken_along_by", 3) == 3 for word in started)
     assert [word["shard"] for word in started if "taken_along_by" not in word] == [3]
     (cost,) = efficiency(opened)
-    ended = read_journal(opened.layout.journal, "shard-done")
+    ended = History.read(opened.layout.journal).of("shard-done")
     # one process: its seconds are shared out over its shards, not told once a shard
     assert cost.cpu == pytest.approx(sum(word["cpu_seconds"] for word in ended))
     assert sum(word["wall_seconds"] for word in ended[1:]) < 60
