@@ -9,7 +9,7 @@ import numpy as np
 
 from hpcml.workloads.emulsion.background import Film
 from hpcml.workloads.emulsion.columns import NONE, TRACK
-from hpcml.workloads.emulsion.refusals import refusal
+from hpcml.workloads.refusals import refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

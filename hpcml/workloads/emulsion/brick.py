@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from hpcml.workloads.emulsion.refusals import refusal
+from hpcml.workloads.refusals import refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FEATURES = ("link_dx", "link_dy", "link_dtx", "link_dty", "dtheta", "ip_over_dz", "cone_tan")
 SIGNAL_WEIGHT = 100.0
 FOREST = "forest.h5"  # the artifact
+NEEDS_BOTH = "a forest needs signal (class 1) and background (class 0)"
 INJECTOR = ("shower", "brick", "id", "x", "y")
 KINDS = ("true_positive", "false_positive", "false_negative", "true_negative")
 # feature -> range that is compared, or None for all values

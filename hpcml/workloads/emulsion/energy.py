@@ -8,6 +8,7 @@ import numpy as np
 
 from hpcml.numerics.fits import Line, Peak, fit_gaussian_peak
 from hpcml.numerics.histograms import Profile, profile
+from hpcml.numerics.intervals import binomial_efficiency
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,8 +101,4 @@ def fit_resolution(
 def efficiency(size: NDArray[np.integer], least: NDArray[np.integer]) -> tuple[Floats, Floats]:
     """Share of showers with at least `least` (m,) segments, and its binomial error: (m,) each, NaN without
     showers."""
-    number = len(size)
-    if not number:
-        return np.full(len(least), np.nan), np.full(len(least), np.nan)
-    share = (size[:, None] >= least).sum(axis=0) / number
-    return share, np.sqrt(share * (1.0 - share) / number)
+    return binomial_efficiency((size[:, None] >= least).sum(axis=0), len(size))

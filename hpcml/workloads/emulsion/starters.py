@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from hpcml.workloads.emulsion.columns import NONE, SIMULATION
-from hpcml.workloads.emulsion.refusals import refusal
+from hpcml.workloads.refusals import refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -35,7 +35,7 @@ from hpcml.workloads.emulsion.classification import (
 )
 from hpcml.workloads.emulsion.columns import BRICK, KEY, MEASURED, PRIMARY, SHOWER, TRAINED, count, real
 from hpcml.workloads.emulsion.inputs import read_segments
-from hpcml.workloads.emulsion.refusals import reported
+from hpcml.workloads.refusals import reported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,7 +137,7 @@ class AppliedForest(Workload):
         segments, showers, trained = shared.segments, shared.showers, shared.trained.astype(np.uint8)
         own = rows_of(unit)
         rows = slice(*np.searchsorted(segments.shower, [own.start, own.stop]).tolist())
-        with reported():
+        with reported(extra="emulsion"):
             score = predict(shared.forest, segments.values[rows])[:, 0]
         predicted = score > self.parameters.threshold
         tx, ty = (showers.array(name, "showers")[own].astype(np.float64) for name in ("tx", "ty"))

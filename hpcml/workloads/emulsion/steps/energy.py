@@ -15,7 +15,7 @@ from hpcml.numerics.fits import Line, fit_line
 from hpcml.workload import Column, Context, Figure, Input, InputSpec, Table, Unit, Workload
 from hpcml.workloads.emulsion import energy
 from hpcml.workloads.emulsion.columns import BRICK, SHOWER, TRAINED, count, one_row, real
-from hpcml.workloads.emulsion.refusals import reported
+from hpcml.workloads.refusals import reported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,10 +12,10 @@ from annotated_types import Ge
 from hpcml.learning.metrics import binary_metrics
 from hpcml.learning.splits import group_folds
 from hpcml.workload import Context, Input, InputSpec, Table, Unit, Workload
-from hpcml.workloads.emulsion.classification import FEATURES, Segments, TreeSettings
+from hpcml.workloads.emulsion.classification import FEATURES, NEEDS_BOTH, Segments, TreeSettings
 from hpcml.workloads.emulsion.columns import count, one_row, real
 from hpcml.workloads.emulsion.inputs import read_segments
-from hpcml.workloads.emulsion.refusals import reported
+from hpcml.workloads.refusals import reported
 
 THRESHOLD = 0.5
 FOLDS = Table(
@@ -79,7 +79,7 @@ class CrossValidation(Workload):
         with reported("folds", "set fewer folds"):
             folds = group_folds(groups, p.folds, ctx.stream("folds"))
         tested = folds[group] == fold
-        with reported(remedy="a forest needs signal (class 1) and background (class 0)"):
+        with reported(remedy=NEEDS_BOTH, extra="emulsion"):
             forest = train_forest(
                 segments.values[~tested], segments.signal[~tested],
                 features=FEATURES, settings=p.tree.forest(p.trees), rng=ctx.stream("trees", fold),

@@ -22,8 +22,8 @@ from hpcml.workloads.emulsion.columns import (
     TRACK,
     TRACKS,
 )
-from hpcml.workloads.emulsion.refusals import reported
 from hpcml.workloads.emulsion.starters import brick_starters
+from hpcml.workloads.refusals import reported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from hpcml.workload import Column, Context, Input, InputSpec, Table, Unit, Workl
 from hpcml.workloads.emulsion import linking, selection
 from hpcml.workloads.emulsion.brick import Brick, Grid
 from hpcml.workloads.emulsion.columns import BRICK, MEASURED, PRIMARY, SHOWER, SIMULATION, TRACK, one_row
-from hpcml.workloads.emulsion.refusals import reported
+from hpcml.workloads.refusals import reported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +85,7 @@ class LinkedShowers(Workload):
         seed, shower = int(starter["row"]), int(starter["shower"])
         columns = brick.columns
         injector = selection.injector_at(columns, seed)
-        with reported():
+        with reported(extra="emulsion"):
             found = selection.select(brick, injector, p.cuts)
             order = linking.link_order(columns, found.row)
             rows = found.row[order]

@@ -11,10 +11,17 @@ from annotated_types import Ge, Gt, Lt
 
 from hpcml.learning.splits import train_test_groups
 from hpcml.workload import Column, Context, Input, InputSpec, Table, Unit, Workload, block_units
-from hpcml.workloads.emulsion.classification import FEATURES, FOREST, INJECTOR, Segments, TreeSettings
+from hpcml.workloads.emulsion.classification import (
+    FEATURES,
+    FOREST,
+    INJECTOR,
+    NEEDS_BOTH,
+    Segments,
+    TreeSettings,
+)
 from hpcml.workloads.emulsion.columns import BRICK, SHOWER, TRAINED, count, one_row
 from hpcml.workloads.emulsion.inputs import read_segments
-from hpcml.workloads.emulsion.refusals import reported
+from hpcml.workloads.refusals import reported
 
 SPLIT = Table(
     "split",
@@ -81,7 +88,7 @@ class TrainedForest(Workload):
         trained = train_test_groups(number, p.test_share, ctx.stream("split"))
         rows = np.flatnonzero(trained[segments.shower])
         signal = segments.signal[rows]
-        with reported(remedy="a forest needs signal (class 1) and background (class 0)"):
+        with reported(remedy=NEEDS_BOTH, extra="emulsion"):
             forest = train_forest(
                 segments.values[rows], signal,
                 features=FEATURES, settings=p.tree.forest(trees), rng=ctx.stream("trees", first),
