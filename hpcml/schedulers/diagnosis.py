@@ -1,7 +1,7 @@
 """Why a job failed, where no scheduler knows more: from its state, its exit code and what it printed.
 
 A scheduler's `diagnose` asks in this order: an error of the workload itself, its own reasons
-(slurm/reasons.py, htcondor/hold_reasons.py), then `explain`.
+(schedulers/slurm/reasons.py, schedulers/htcondor/hold_reasons.py), then `explain`.
 """
 
 from __future__ import annotations
