@@ -153,6 +153,7 @@ def test_a_table_on_disk_and_one_in_memory_answer_alike(tmp_path: Path) -> None:
         assert not table.has("value", "nothing") and table.rows("samples") == len(
             table.array("label", "samples")
         )
+        assert not table.array("value", "samples").flags.writeable
         with pytest.raises(UsageError, match="has several tables"):
             table.has("value")
         with pytest.raises(UsageError, match="reduced"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -51,12 +52,23 @@ ORDERS = {
 }
 
 
-@pytest.mark.parametrize("sorted_in_memory", [True, False])
+def some_bytes(handle: int, pieces: list[np.ndarray], offset: int) -> int:
+    """pwritev of a system that takes only a part of what it is given."""
+    raw = b"".join(piece.tobytes() for piece in pieces)
+    return os.pwrite(handle, raw[: len(raw) // 2 + 1], offset)
+
+
+@pytest.mark.parametrize("how", ["in memory", "at once", "frame by frame", "in short writes"])
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_part_holds_units_ascending(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str, sorted_in_memory: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str, how: str
 ) -> None:
-    monkeypatch.setattr(sealing, "_many_short_runs", lambda *_: sorted_in_memory)
+    monkeypatch.setattr(sealing, "_many_short_runs", lambda *_: how == "in memory")
+    if how == "frame by frame":
+        monkeypatch.setattr(sealing, "BATCH", 1)
+        monkeypatch.setattr(sealing, "MOST_PIECES", 2)
+    if how == "in short writes":
+        monkeypatch.setattr(os, "pwritev", some_bytes)
     numbers = ORDERS[order]
     frames = [frame(numbers[at : at + 37]) for at in range(0, len(numbers), 37)]
     step = StepLayout(tmp_path / "step")
