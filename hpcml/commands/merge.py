@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -20,23 +19,20 @@ from hpcml.directory.history import History
 from hpcml.directory.intake import ingest
 from hpcml.directory.listing import ensure_listed
 from hpcml.directory.opened import OpenCampaign, OpenStep
-from hpcml.errors import Incomplete, IntegrityError, UsageError
+from hpcml.directory.summary import write_summary
+from hpcml.errors import Incomplete, IntegrityError
 from hpcml.provenance import provenance
 from hpcml.store.journal import Journal
 from hpcml.store.ledger import Ledger
 from hpcml.store.merging import PartIndex, open_sources
-from hpcml.store.parts import write_sealed
 from hpcml.store.recorder import seal_left_logs
 from hpcml.store.sealed import read_header
 from hpcml.store.table import StepTable
 from hpcml.store.tablefile import TableContent, write_table
 from hpcml.store.units import UnitList
-from hpcml.user_code import calling_user_code
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from hpcml.workload import Input, Workload
 
 OnConflict = Literal["refuse", "first"]
 
@@ -91,12 +87,21 @@ def merge(
     merged = _already(step, source_digest)
     if merged is None:
         step.layout.summary.unlink(missing_ok=True)  # it tells of the table before
-        merged = _write(opened, step, ledger, missing, reasons, source_digest, on_conflict, progress)
+        merged = _write(
+            opened,
+            step,
+            ledger,
+            missing=missing,
+            reasons=reasons,
+            source_digest=source_digest,
+            on_conflict=on_conflict,
+            progress=progress,
+        )
         Journal(opened.layout.journal).write(
             "merged", step=step.name, units=merged.units, missing=merged.missing, digests=merged.digests
         )
     if not step.layout.summary.is_file():
-        _summarise(step)
+        write_summary(step)
     if not len(missing) and not any(log.alive for log in ledger.logs):
         # what is left of units whose rank was killed between their last record and the clearing up
         shutil.rmtree(step.layout.workspaces, ignore_errors=True)
@@ -108,44 +113,11 @@ def merge(
     return replace(merged, listed=listed)
 
 
-def _summarise(step: OpenStep) -> None:
-    """Write the small results of the workload, if it has any."""
-    workload = step.instance(step.combinations()[0])
-    arrays = summary_arrays(workload, step.plan.workload, step.table())
-    if not arrays:
-        return
-    write_sealed(
-        step.layout.summary,
-        arrays,
-        ids=np.empty(0, np.int64),
-        identity=step.identity(),
-        about={"step": step.name},
-    )
-
-
-def summary_arrays(workload: Workload, name: str, table: Input) -> dict[str, NDArray[Any]]:
-    """What summarise() of the workload called `name` gives, as arrays; UsageError when it cannot be kept."""
-    with calling_user_code(
-        name, "summarise()", hint="the table is written: fix the workload and merge again"
-    ):
-        found = dict(workload.summarise(table) or {})
-        arrays = {
-            key: np.asarray(value.encode() if isinstance(value, str) else value)
-            for key, value in found.items()
-        }
-    for key, array in arrays.items():
-        if not re.fullmatch(r"[!-.0-~]+", str(key)) or array.dtype.kind not in "biufcS":
-            raise UsageError(
-                f"workload {name!r}: summarise() gave {key!r} of type {array.dtype}",
-                "names without blanks and slashes; numbers, arrays of numbers, text",
-            )
-    return arrays
-
-
 def _write(
     opened: OpenCampaign,
     step: OpenStep,
     ledger: Ledger,
+    *,
     missing: NDArray[np.int64],
     reasons: Mapping[int, str],
     source_digest: str,

@@ -23,7 +23,7 @@ TAG = Field("tag", np.dtype("S3"), (), 3, "", "")
 TOTAL = Field("total", np.dtype("<i8"), (), 8, "", "")
 SCHEMA = Schema((TableSchema("rows", "rows", True, (IMAGE, TAG)), TableSchema("sums", "sum", True, (TOTAL,))))
 KEYS = np.array([b"u%03d" % number for number in range(300)])
-ABOUT = {"shard": 0, "rank": 1}
+PART = {"keys": KEYS, "schema": SCHEMA, "identity": IDENTITY, "about": {"shard": 0, "rank": 1}}
 
 
 def unit(number: int) -> tuple[int, dict[str, np.ndarray]]:
@@ -72,7 +72,7 @@ def test_a_part_holds_units_ascending(
     numbers = ORDERS[order]
     frames = [frame(numbers[at : at + 37]) for at in range(0, len(numbers), 37)]
     step = StepLayout(tmp_path / "step")
-    seal_frames(step, read_headers(iter(frames)), lambda: iter(frames), KEYS, SCHEMA, IDENTITY, ABOUT)
+    seal_frames(step, read_headers(iter(frames)), lambda: iter(frames), **PART)
     (path,) = step.parts.glob("*.h5")
     expected = frame(sorted(set(numbers)))
     with SealedReader(path) as part:
@@ -99,5 +99,5 @@ def test_a_log_that_lost_its_end_while_it_was_sealed_is_refused(tmp_path: Path) 
     step = StepLayout(tmp_path)
     frame_headers = read_headers(iter(frames))
     with pytest.raises(IntegrityError, match="changed while it was sealed"):
-        seal_frames(step, frame_headers, lambda: iter(frames[:1]), KEYS, SCHEMA, IDENTITY, ABOUT)
+        seal_frames(step, frame_headers, lambda: iter(frames[:1]), **PART)
     assert not list(step.parts.glob("*.h5"))
