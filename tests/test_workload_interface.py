@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import toy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_workloads import Toy, ToyParameters
 
@@ -26,6 +26,7 @@ Capture = pytest.CaptureFixture[str]
 # ---------------------------------------------------------------- units
 
 
+@settings(deadline=None)
 @given(st.integers(0, 500), st.integers(1, 60), st.integers(1, 8), st.integers(0, 10**6))
 def test_blocks_cover_the_rows_once_and_in_order(total: int, size: int, digits: int, start: int) -> None:
     units = list(block_units("rows", total, size, digits=digits, key_start=start, file=3))
