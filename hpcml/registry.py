@@ -16,37 +16,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpcml.errors import HpcmlError, UsageError, nearest
+from hpcml.errors import HpcmlError, MissingExtra, UsageError, nearest
 from hpcml.user_code import describe_exception
 from hpcml.workload import Workload
 
 BUILTIN: dict[str, str] = {
-    "jets.synthetic": "hpcml.workloads.jets.steps.events:SyntheticEvents",
-    "jets.images": "hpcml.workloads.jets.steps.events:JetImages",
-    "jets.moments": "hpcml.workloads.jets.steps.components:ImageMoments",
-    "jets.project": "hpcml.workloads.jets.steps.components:ProjectedEvents",
-    "jets.agreement": "hpcml.workloads.jets.steps.components:Agreement",
+    "jets.synthetic": "hpcml.workloads.jets.steps.synthetic:SyntheticEvents",
+    "jets.images": "hpcml.workloads.jets.steps.images:JetImages",
+    "jets.moments": "hpcml.workloads.jets.steps.moments:ImageMoments",
+    "jets.project": "hpcml.workloads.jets.steps.project:ProjectedEvents",
+    "jets.agreement": "hpcml.workloads.jets.steps.agreement:Agreement",
     "jets.scan": "hpcml.workloads.jets.steps.scan:ClusterScan",
     "jets.evaluate": "hpcml.workloads.jets.steps.evaluate:EvaluateCounts",
-    "jets.rebin": "hpcml.workloads.jets.steps.evaluate:Rebinned",
-    "jets.toys": "hpcml.workloads.jets.steps.significance:FitToys",
+    "jets.rebin": "hpcml.workloads.jets.steps.rebin:Rebinned",
+    "jets.toys": "hpcml.workloads.jets.steps.toys:FitToys",
     "jets.significance": "hpcml.workloads.jets.steps.significance:Significances",
     "emulsion.synthetic": "hpcml.workloads.emulsion.steps.synthetic:SyntheticBrick",
-    "emulsion.prepare": "hpcml.workloads.emulsion.steps.brick:PreparedBricks",
+    "emulsion.prepare": "hpcml.workloads.emulsion.steps.prepare:PreparedBricks",
     "emulsion.showers": "hpcml.workloads.emulsion.steps.showers:LinkedShowers",
-    "emulsion.train": "hpcml.workloads.emulsion.steps.learning:TrainedForest",
-    "emulsion.folds": "hpcml.workloads.emulsion.steps.learning:CrossValidation",
-    "emulsion.apply": "hpcml.workloads.emulsion.steps.learning:AppliedForest",
+    "emulsion.train": "hpcml.workloads.emulsion.steps.train:TrainedForest",
+    "emulsion.folds": "hpcml.workloads.emulsion.steps.folds:CrossValidation",
+    "emulsion.apply": "hpcml.workloads.emulsion.steps.apply:AppliedForest",
     "emulsion.compare": "hpcml.workloads.emulsion.steps.compare:ComparedShowers",
     "emulsion.energy": "hpcml.workloads.emulsion.steps.energy:ShowerEnergies",
     "probe": "hpcml.workloads.probe:Probe",
 }
-# what the extras bring that a worker imports
-NEEDS: dict[str, tuple[str, ...]] = {
-    "jets": ("fastjet", "sklearn", "scipy", "tables"),
-    "emulsion": ("numba", "sklearn", "scipy", "pandas"),
-}
-EXTRA_OF: dict[str, str] = {"jets": "jets", "emulsion": "emulsion"}
 # what the engine calls these methods with, besides self
 SIGNATURES: dict[str, tuple[str, ...]] = {
     "units": ("inputs",),
@@ -75,10 +69,10 @@ def load(name: str, base: Path | None = None) -> type[Workload]:
     try:
         module = _from_file(where, base) if where.endswith(".py") else importlib.import_module(where)
     except ModuleNotFoundError as error:
-        extra = EXTRA_OF.get(name.split(".")[0])
+        family = _family(name)
         missing = error.name or str(error)
-        hint = f"pip install 'hpcml[{extra}]'" if extra else "is it on PYTHONPATH?"
-        raise UsageError(f"workload {name!r} needs the module {missing!r}", hint) from error
+        hint = f"pip install 'hpcml[{family.EXTRA}]'" if family else "is it on PYTHONPATH?"
+        raise MissingExtra(f"workload {name!r} needs the module {missing!r}", hint) from error
     except HpcmlError:
         raise
     except (Exception, SystemExit) as error:  # a file of the user can fail in any way while it is imported
@@ -125,7 +119,24 @@ def modules_of(name: str) -> tuple[str, ...]:
     """Modules that a worker must be able to import for the workload called `name`."""
     where = (BUILTIN.get(name) or _entry_point(name) or name).rpartition(":")[0]
     own = () if where.endswith(".py") else (where,)
-    return (*own, *NEEDS.get(name.split(".")[0], ()))
+    family = _family(name)
+    return (*own, *(family.REQUIRES if family else ()))
+
+
+def family_packages() -> list[str]:
+    """Modules that the extras of all shipped families bring, each once, in the order of the families."""
+    names = dict.fromkeys(name.partition(".")[0] for name in BUILTIN)
+    families = [family for family in map(_family, names) if family]
+    return list(dict.fromkeys(module for family in families for module in family.REQUIRES))
+
+
+def _family(name: str) -> Any:
+    """The package of the shipped family that a workload's name begins with, which states EXTRA and REQUIRES;
+    None without one. Importing it imports nothing else."""
+    prefix = name.partition(".")[0]
+    if ":" in name or not any(known.startswith(f"{prefix}.") for known in BUILTIN):
+        return None
+    return importlib.import_module(f"hpcml.workloads.{prefix}")
 
 
 def _entry_point(name: str) -> str:

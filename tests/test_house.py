@@ -23,7 +23,7 @@ RESERVED = re.compile(r"(Job(?!s?$|File|Ref|Record|State|Outcome|Output)|Task|Cl
 OWNERS = ("schedulers/", "workloads/", "learning/", "numerics/", "plots/")
 # what a non-native reader has to look up, and the word to write instead
 WORDS = {
-    "mend": "fix", "anew": "again", "told": "reported", "whole": "complete", "cure": "remedy",
+    "mend": "fix", "anew": "again", "told": "reported", "whole(?! number)": "complete", "cure": "remedy",
     "cures": "remedy", "judge": "evaluate", "stands twice": "duplicate", "takes along": "claims",
     "taken along": "claimed by another job", "somebody": "another process", "nobody": "no process",
     "curable": "", "is no number": "is not a number",

@@ -12,8 +12,8 @@ from hpcml.directory.history import History
 from hpcml.directory.opened import OpenCampaign
 from hpcml.errors import SchedulerError, UsageError
 from hpcml.schedulers import shell
+from hpcml.schedulers.attempt_spec import job_tag
 from hpcml.schedulers.base import JobRecord, JobRef, Scheduler, Submission, scheduler
-from hpcml.schedulers.htcondor.event_log import read_event_log
 from hpcml.schedulers.queries import event_records, job_records
 from hpcml.states import JobState
 
@@ -57,12 +57,12 @@ class Jobs:
         )
 
     @property
-    def live_dags(self) -> list[JobRef]:
-        """DAGs that are queued, held or running: each owns all jobs of its attempt."""
+    def live_owners(self) -> list[JobRef]:
+        """Jobs that are queued, held or running and own all jobs of their attempt (HTCondor's DAGs)."""
         return [
             ref
             for submission, ref, record in self.merges_and_dags
-            if submission.kind == "dag" and record.state.is_live
+            if submission.owns_all and record.state.is_live
         ]
 
     def newest(self, step: str) -> dict[int, ShardJob]:
@@ -89,7 +89,7 @@ def find_lost_jobs(opened: OpenCampaign, history: History) -> list[dict[str, Any
     who = scheduler(opened.campaign.site.scheduler)
     found = []
     for entry in lost:
-        tag = f"hpcml:{opened.campaign.identity}:{entry['attempt']}:{entry['name']}"
+        tag = job_tag(opened.campaign, int(entry["attempt"]), str(entry["name"]))
         command = who.find_command(tag)
         for job in who.parse_find(shell.ask(command), tag)[-1:] if command else ():
             names = {name: entry[name] for name in ("time", "attempt", "name", "step")}
@@ -142,7 +142,7 @@ def _add_from_events(
         ]
     for submission in submissions:
         if submission.events and submission.kind != "array":
-            records = read_event_log(folder / submission.events)
+            records = who.read_events(folder / submission.events)
             if not records and submission.name in ids:
                 records = {JobRef(ids[submission.name]): JobRecord(JobState.PENDING)}
             for ref, record in sorted(records.items())[-1:]:

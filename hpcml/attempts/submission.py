@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hpcml.attempts.rendering import read_submissions, render
-from hpcml.campaign import Campaign
+from hpcml.campaign import Campaign, SchedulerName
 from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import SchedulerError, UsageError
 from hpcml.schedulers import shell
@@ -33,7 +33,7 @@ class SubmitResult:
 
 
 def refuse_local(opened: OpenCampaign) -> None:
-    if opened.campaign.site.scheduler == "local":
+    if opened.campaign.site.scheduler == SchedulerName.LOCAL:
         raise UsageError(
             f"site {opened.campaign.site.name!r} has no scheduler to submit to",
             f"`hpcml run {opened.root}` computes here; `hpcml plan JOB --site slurm` plans for a cluster",

@@ -172,7 +172,7 @@ def site_check(name: str, job: bool, workload: str | None, timeout: float) -> No
     if job:
         folder = Path(f"hpcml-site-probe-{secrets.token_hex(3)}").absolute()
         findings += check_with_job(
-            chosen, folder, modules=modules, timeout=timeout, say=lambda line: click.echo(line, err=True)
+            chosen, folder, modules=modules, timeout=timeout, show=lambda line: click.echo(line, err=True)
         )
     for one in findings:
         mark = {True: "ok  ", False: "BAD ", None: "note"}[one.good]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpcml.campaign import SchedulerName
 from hpcml.cli.cluster import resume_there
 from hpcml.cli.options import (
     DIR,
@@ -168,7 +169,7 @@ def resume(
     from hpcml.commands.run import RunOptions
 
     opened = open_campaign(directory)
-    on_cluster = opened.campaign.site.scheduler != "local" and not here
+    on_cluster = opened.campaign.site.scheduler != SchedulerName.LOCAL and not here
     if dry_run and not on_cluster:
         raise click.UsageError("--dry-run shows what would be submitted; here nothing is submitted")
     forgiven = tuple(step.name for step in chosen_steps(opened, step_name)) if retry_failed else ()

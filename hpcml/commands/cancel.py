@@ -22,8 +22,8 @@ def cancel(opened: OpenCampaign, *, dry_run: bool = False) -> tuple[list[str], i
     live = jobs.live
     if not live:
         return [], 0
-    # a DAG that is removed takes its jobs with it; an array is cancelled as one
-    targets = jobs.live_dags or sorted({JobRef(ref.job) for ref in live})
+    # an owner that is removed takes its jobs with it; an array is cancelled as one
+    targets = jobs.live_owners or sorted({JobRef(ref.job) for ref in live})
     command = scheduler(opened.campaign.site.scheduler).cancel_command(targets)
     if not dry_run:
         reply = shell.ask(command)

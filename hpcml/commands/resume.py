@@ -17,7 +17,7 @@ from hpcml.directory.listing import ensure_listed
 from hpcml.directory.lock import exclusive_lock
 from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import Incomplete, SchedulerError, UsageError
-from hpcml.schedulers.base import JobRef
+from hpcml.schedulers.base import scheduler
 from hpcml.states import JobState
 from hpcml.store.journal import Journal
 
@@ -64,8 +64,10 @@ def resume(
         newest = jobs.attempts[-1]
         if all(step.finished() for step in opened.steps):
             return ResumeResult(messages=("every step is merged: nothing to resume",))
-        if jobs.live_dags:
-            return ResumeResult(messages=(_left_to_dag(opened, jobs.live_dags[0], jobs),))
+        if jobs.live_owners:
+            held = sum(job.record.state is JobState.HELD for job in jobs.shards)
+            advice = scheduler(opened.campaign.site.scheduler).busy_advice
+            return ResumeResult(messages=(advice(jobs.live_owners[0].job, held, opened.root),))
         steps, waiting = submittable_steps(opened)
         first = steps[0]
         if not ensure_listed(first):
@@ -126,19 +128,6 @@ def carry_out(
         # the merge also waits for shards of earlier attempts that still run
         after={first.name: sorted({job.ref.job for job in jobs.shards if job.record.state.is_live})},
         waiting=waiting,
-    )
-
-
-def _left_to_dag(opened: OpenCampaign, dag: JobRef, jobs: Jobs) -> str:
-    held = sum(job.record.state is JobState.HELD for job in jobs.shards)
-    if held:
-        return (
-            f"DAG {dag.job} waits for {held} held jobs: `hpcml explain {opened.root}` says why;"
-            f" condor_release them, or `hpcml cancel {opened.root}` and resume"
-        )
-    return (
-        f"DAG {dag.job} is still at work and tries again by itself:"
-        f" `hpcml status {opened.root}`; `hpcml cancel {opened.root}` first to change anything"
     )
 
 

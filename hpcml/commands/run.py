@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hpcml.attempts.output import last_error
 from hpcml.attempts.refresh import refresh
+from hpcml.campaign import LauncherName, SchedulerName
 from hpcml.commands.merge import MergeResult, merge
 from hpcml.directory.attempts import forgive_failures, write_attempt
 from hpcml.directory.history import History
@@ -29,6 +31,7 @@ from hpcml.errors import (
     Incomplete,
     Interrupted,
 )
+from hpcml.exit_status import describe_exit, reported_exit_code
 from hpcml.launchers import launcher_words
 from hpcml.schedulers import shell
 from hpcml.worker import allocation
@@ -115,7 +118,8 @@ def _compute(step: OpenStep, options: RunOptions, history: History, progress: Pr
         for shard in range(shards):
             code = _shard(step, shard, attempt, options, progress)
             if code not in (EXIT_DONE, EXIT_INCOMPLETE):
-                raise _shard_error(step, shard, attempt, code)
+                later = history.updated(step.opened.layout.journal)
+                raise _shard_error(step, shard, attempt, code, later)
 
 
 def _merge(step: OpenStep, options: RunOptions, history: History, progress: Progress) -> MergeResult:
@@ -142,7 +146,7 @@ def _attempt(step: OpenStep, options: RunOptions, history: History, ledger: Ledg
 def _command(step: OpenStep, shard: int, attempt: int, ranks: int) -> list[str]:
     words: list[str] = []
     if ranks > 1:
-        words = list(launcher_words("mpiexec", ranks=ranks, cpus=1, scheduler="local"))
+        words = list(launcher_words(LauncherName.MPIEXEC, ranks=ranks, cpus=1, scheduler=SchedulerName.LOCAL))
         # the mpiexec of the environment that holds mpi4py comes first
         beside = Path(sys.executable).parent / words[0]
         words[0] = str(beside) if beside.is_file() else words[0]
@@ -222,17 +226,20 @@ class _Stopping:
             self.process.send_signal(signal.SIGUSR1)
 
 
-def _shard_error(step: OpenStep, shard: int, attempt: int, code: int) -> HpcmlError:
+def _shard_error(step: OpenStep, shard: int, attempt: int, code: int, history: History) -> HpcmlError:
+    """Why a shard ended without computing all its units: its ranks' last error, from the journal."""
+    found = last_error(history.entries, step.name, shard, attempt)
     path = step.opened.layout.output(step.name, shard, attempt)
-    said = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    told = [line for line in said if line.startswith("hpcml: error: ")]
-    last = told[-1].removeprefix("hpcml: error: ") if told else (said[-1] if said else "nothing was printed")
-    hint = next((line.removeprefix("hpcml: hint: ") for line in said if line.startswith("hpcml: hint: ")), "")
-    text = f"step {step.name!r}, shard {shard} ended with code {code}: {last}"
+    why = found.error if found else _last_line(path)
+    text = f"step {step.name!r}, shard {shard} {describe_exit(code)}: {why}"
     if code == EXIT_INTERRUPTED:
         return Interrupted(text, f"`hpcml resume {step.opened.root}` goes on")
-    error = HpcmlError(text, hint or f"all it printed is in {path}")
-    # MPICH's mpiexec says the bare number of the signal that ended a rank
-    killed = code < 0 or code > 128 or 6 <= code <= 15
-    error.exit_code = code if code in (2, 3, 5) else EXIT_INCOMPLETE if killed else 1
+    error = HpcmlError(text, (found.hint if found else "") or f"all it printed is in {path}")
+    error.exit_code = reported_exit_code(code)
     return error
+
+
+def _last_line(path: Path) -> str:
+    """What a start printed that was ended before it could write to the journal."""
+    lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "nothing was printed"

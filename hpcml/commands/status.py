@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hpcml.attempts.jobs import Jobs, ShardJob, current_jobs
+from hpcml.campaign import SchedulerName
 from hpcml.directory.attempts import attempt_numbers, written_attempts
 from hpcml.directory.history import History
 from hpcml.directory.intake import reading
@@ -87,7 +88,9 @@ class CampaignStatus:
 def status(opened: OpenCampaign) -> CampaignStatus:
     """One call to the scheduler, whatever the number of shards."""
     with reading(opened) as history:
-        jobs = Jobs() if opened.campaign.site.scheduler == "local" else current_jobs(opened, history)
+        jobs = (
+            Jobs() if opened.campaign.site.scheduler == SchedulerName.LOCAL else current_jobs(opened, history)
+        )
         steps = [_step(step, history, jobs) for step in opened.steps]
     return CampaignStatus(
         campaign=opened.campaign.name,

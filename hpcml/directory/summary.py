@@ -1,4 +1,4 @@
-"""The small results of a merged step: what its workload summarises of the table, written beside it."""
+"""The small results of a merged step: what its workload's summarise() gives, kept beside the table."""
 
 from __future__ import annotations
 

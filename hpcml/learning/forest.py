@@ -1,34 +1,32 @@
-"""Random forests as arrays: trained by scikit-learn, kept in HDF5, predicted without it.
+"""Random forests as arrays: flattened from scikit-learn, joined, and predicted without it.
 
-Flattening trees, writing, reading and checking them, prediction.
+Predictions have the bits of scikit-learn's trees added up in their order: values are compared in single
+precision, and the probabilities of a row are added tree by tree.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import h5py
 import numpy as np
-
-from hpcml.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FORMAT = 1
 ARRAYS = ("first", "left", "right", "feature", "threshold", "probability")
 
 
 class Forest(NamedTuple):
     """Trees one after the other, in arrays over all nodes (n,).
 
-    features: names of the columns, in their order. first: int64 (trees,), first node of each. left, right:
-    int32, children counted from the tree's first node, -1 at leaves. feature: int32, column that is
-    compared, -1 at leaves. threshold: float64, left when the value (in single precision) is at most this.
-    probability: float64, of class 1.
+    features: names of the columns, in their order.
+    first: int64 (trees,), first node of each tree.
+    left, right: int32 (n,), children counted from the tree's first node, -1 at leaves.
+    feature: int32 (n,), column that is compared, -1 at leaves.
+    threshold: float64 (n,), left when the value (in single precision) is at most this; NaN goes right.
+    probability: float64, (n, 1) of class 1 for two classes, (n, classes) for more.
     """
 
     features: tuple[str, ...]
@@ -41,81 +39,47 @@ class Forest(NamedTuple):
 
 
 def flatten(trees: Sequence[Any], features: Sequence[str]) -> Forest:
-    """The fitted trees of a scikit-learn forest of two classes as arrays."""
-    sizes = [one.tree_.node_count for one in trees]
+    """The fitted trees of a scikit-learn forest as arrays."""
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in ARRAYS[1:]}
-    for one in trees:
-        tree = one.tree_
+    for estimator in trees:
+        tree = estimator.tree_
         leaf = tree.children_left < 0
         weight = tree.value[:, 0, :]
+        share = weight / weight.sum(axis=1, keepdims=True)
         parts["left"].append(tree.children_left.astype(np.int32))
         parts["right"].append(tree.children_right.astype(np.int32))
         parts["feature"].append(np.where(leaf, -1, tree.feature).astype(np.int32))
         parts["threshold"].append(np.where(leaf, 0.0, tree.threshold))
-        parts["probability"].append(weight[:, 1] / weight.sum(axis=1))
+        parts["probability"].append(share[:, 1:] if share.shape[1] == 2 else share)
+    sizes = [len(left) for left in parts["left"]]
     first = np.cumsum([0, *sizes])[:-1].astype(np.int64)
     left, right, feature, threshold, probability = (np.concatenate(parts[name]) for name in ARRAYS[1:])
     return Forest(tuple(features), first, left, right, feature, threshold, probability)
 
 
-def joined(forests: Sequence[Forest]) -> Forest:
-    """The trees of several forests as one. UsageError when they have different features, or there are
-    none."""
+def join_forests(forests: Sequence[Forest]) -> Forest:
+    """The trees of several forests as one. ValueError without any, or for different features or classes."""
     if not forests:
-        raise UsageError("there is no forest", "train one, or name a step that did")
-    if len({one.features for one in forests}) > 1:
-        raise UsageError("the forests were trained on different features")
-    sizes = [len(one.left) for one in forests]
+        raise ValueError("there is no forest")
+    if len({(forest.features, forest.probability.shape[1]) for forest in forests}) > 1:
+        raise ValueError("the forests were trained on different features or classes")
+    sizes = [len(forest.left) for forest in forests]
     start = np.cumsum([0, *sizes])[:-1]
-    first = np.concatenate([one.first + begin for one, begin in zip(forests, start, strict=True)])
-    rest = (np.concatenate([getattr(one, name) for one in forests]) for name in ARRAYS[1:])
+    first = np.concatenate([forest.first + begin for forest, begin in zip(forests, start, strict=True)])
+    rest = (np.concatenate([getattr(forest, name) for forest in forests]) for name in ARRAYS[1:])
     left, right, feature, threshold, probability = rest
     return Forest(forests[0].features, first, left, right, feature, threshold, probability)
 
 
-def write_forest(path: Path, forest: Forest) -> None:
-    """Keep a forest as HDF5. The bytes are a function of the forest alone."""
-    with h5py.File(path, "w", libver=("v108", "v110")) as file:
-        for name in ARRAYS:
-            file.create_dataset(name, data=getattr(forest, name), track_times=False)
-        file.attrs["format"] = FORMAT
-        file.attrs["features"] = ",".join(forest.features)
-        file.attrs["checksum"] = _checksum(forest)
-
-
-def read_forest(path: Path, *, features: Sequence[str]) -> Forest:
-    """The forest that `write_forest` kept.
-
-    UsageError when the file is none, or when it was trained on other `features`; IntegrityError when it is
-    damaged.
-    """
-    try:
-        with h5py.File(path, "r") as file:
-            if int(file.attrs["format"]) != FORMAT:
-                raise UsageError(
-                    f"{path} has format {file.attrs['format']}, this version reads {FORMAT}", "train it anew"
-                )
-            names = tuple(str(file.attrs["features"]).split(","))
-            checksum = str(file.attrs["checksum"])
-            first, left, right, feature, threshold, probability = (file[name][...] for name in ARRAYS)
-            forest = Forest(names, first, left, right, feature, threshold, probability)
-    except (OSError, KeyError) as error:
-        raise UsageError(f"{path} is no forest: {error}") from error
-    if _checksum(forest) != checksum:
-        raise IntegrityError(f"{path} is damaged: its checksum is not that of its trees", "train it anew")
-    if names != tuple(features):
-        raise UsageError(
-            f"{path} was trained on {', '.join(names)}", f"it is asked to predict from {', '.join(features)}"
-        )
-    return forest
-
-
 def predict(forest: Forest, values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Probability of class 1 of each row of `values` (rows, features): float64 (rows,), the mean over trees.
+    """Probability of each row of `values` (rows, features), the mean over trees: float64 (rows, 1) of class 1
+    for a forest of two classes, (rows, classes) for one of more.
 
-    As scikit-learn compares them, values are taken in single precision; NaN goes right.
+    Needs numba (ModuleNotFoundError without it). One thread; the result does not depend on their number.
     """
-    single = np.ascontiguousarray(values, np.float32)
+    # a leaf's threshold is infinite and keeps every value but NaN, which goes right as an infinite one does
+    single = np.array(values, np.float32, order="C")
+    single[np.isnan(single)] = np.inf
     found: NDArray[np.float64] = _compiled()(*forest[1:], single)
     return found
 
@@ -123,7 +87,7 @@ def predict(forest: Forest, values: NDArray[np.floating]) -> NDArray[np.float64]
 def predict_numpy(forest: Forest, values: NDArray[np.floating]) -> NDArray[np.float64]:
     """The same in NumPy, all rows of a tree at once: what `predict` is tested against."""
     single = np.ascontiguousarray(values, np.float32)
-    total = np.zeros(len(single))
+    total = np.zeros((len(single), forest.probability.shape[1]))
     every = np.arange(len(single))
     for start in forest.first.tolist():
         node = np.full(len(single), start)
@@ -137,39 +101,8 @@ def predict_numpy(forest: Forest, values: NDArray[np.floating]) -> NDArray[np.fl
     return total / len(forest.first)
 
 
-def _checksum(forest: Forest) -> str:
-    import xxhash
-
-    state = xxhash.xxh3_128(",".join(forest.features).encode())
-    for name in ARRAYS:
-        state.update(np.ascontiguousarray(getattr(forest, name)).tobytes())
-    return str(state.hexdigest())
-
-
 @cache
 def _compiled() -> Any:
-    try:
-        from numba import njit
-    except ImportError as error:
-        raise UsageError("predicting a forest needs numba", "pip install 'hpcml[emulsion]'") from error
+    from hpcml.learning.kernels import predict_forest
 
-    return njit(cache=True)(_descend)
-
-
-def _descend(
-    first: Any, left: Any, right: Any, feature: Any, threshold: Any, probability: Any, values: Any
-) -> Any:
-    rows = len(values)
-    total = np.zeros(rows)
-    # tree by tree: its nodes stay in the processor's cache
-    for tree in range(len(first)):
-        start = first[tree]
-        for row in range(rows):
-            node = start
-            while feature[node] >= 0:
-                if values[row, feature[node]] <= threshold[node]:
-                    node = start + left[node]
-                else:
-                    node = start + right[node]
-            total[row] += probability[node]
-    return total / len(first)
+    return predict_forest

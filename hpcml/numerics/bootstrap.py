@@ -1,9 +1,8 @@
 """Bootstrap weights: how often each of n rows occurs in one resampling of the data set.
 
-Integer weights drawn from a given generator (multinomial with fixed total, and independent Poisson(1)).
-
-Both use raw integers of the generator and tables of our own only, so that a change of a
-distribution algorithm in NumPy cannot change a stored campaign.
+Multinomial weights keep the total, independent Poisson(1) weights let it fluctuate. Both use raw integers of
+the generator and tables of our own only, so that a change of a distribution algorithm in NumPy cannot change
+a stored campaign.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def multinomial_weights(rng: np.random.Generator, rows: int) -> NDArray[np.uint1
 
 
 def poisson_weights(rng: np.random.Generator, rows: int) -> NDArray[np.uint16]:
-    """Independent Poisson(1) weights, by inversion of one 32-bit word a row.
+    """Independent Poisson(1) weights, by inversion of one 32-bit word per row.
 
     Returns uint16 (rows,); probabilities are exact to the 2^-32 of the word. The total fluctuates
     with variance `rows`, as the number of events of a repeated experiment does.

@@ -1,6 +1,6 @@
-"""Empirical p-values against a simulated null distribution, and their normal significance.
+"""Empirical p-values against a simulated null distribution, their normal significance, errors of both.
 
-The mid-rank p-value, Z and when Z is only a bound.
+Z is only a bound where the null has too few values to tell more.
 """
 
 from __future__ import annotations
@@ -43,14 +43,41 @@ def significance(p: ArrayLike, null_size: int) -> Significance:
     A sample of n values resolves no p below 1/n (nor above 1 - 1/n): there Z is Z(1/n) and
     flagged as a bound, never infinite. Raises ValueError for `null_size` < 1 or p outside [0, 1].
     """
-    if null_size < 1:
-        raise ValueError("the null distribution is empty")
     values = np.atleast_1d(np.asarray(p, dtype=np.float64))
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError("p-values lie in [0, 1]")
-    # one null value resolves nothing: both limits meet at p = 1/2
-    least = min(1.0 / null_size, 0.5)
-    clipped = np.clip(values, least, 1.0 - least)
+    clipped = _resolved(values, null_size)
     normal = NormalDist()
-    z = np.array([0.0 - normal.inv_cdf(float(one)) for one in clipped])
+    z = np.array([0.0 - normal.inv_cdf(value) for value in clipped.tolist()])
     return Significance(z=z, is_bound=clipped != values)
+
+
+def p_error(p: ArrayLike, null_size: int) -> NDArray[np.float64]:
+    """Binomial standard error of empirical p-values (m,): sqrt(p (1 - p) / n) for a null of n values.
+
+    p is taken to lie between 1/n and 1 - 1/n, so that the error of p = 0 is about 1/n. ValueError for
+    `null_size` < 1.
+    """
+    clipped = _resolved(p, null_size)
+    error: NDArray[np.float64] = np.sqrt(clipped * (1.0 - clipped) / null_size)
+    return error
+
+
+def z_error(p: ArrayLike, null_size: int) -> NDArray[np.float64]:
+    """Standard error of Z = -Phi^-1(p), to first order: that of p over the normal density at Z.
+
+    Means nothing where Z is a bound. ValueError for `null_size` < 1.
+    """
+    normal = NormalDist()
+    density = np.array([normal.pdf(normal.inv_cdf(value)) for value in _resolved(p, null_size).tolist()])
+    error: NDArray[np.float64] = p_error(p, null_size) / density
+    return error
+
+
+def _resolved(p: ArrayLike, null_size: int) -> NDArray[np.float64]:
+    """p cut to what `null_size` values can resolve. One value resolves nothing: both limits meet at 1/2."""
+    if null_size < 1:
+        raise ValueError("the null distribution is empty")
+    least = min(1.0 / null_size, 0.5)
+    resolved: NDArray[np.float64] = np.clip(np.atleast_1d(np.asarray(p, np.float64)), least, 1.0 - least)
+    return resolved

@@ -1,7 +1,4 @@
-"""How figures of all pipelines look: the style of the field, one palette, an empty canvas.
-
-Style, canvas, colours.
-"""
+"""How figures of all workloads look: the style of the field, one palette, an empty canvas."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Cluster scanning against scikit-learn on a materialised resample, and against plain NumPy.
-
-What is compared, the bars.
-"""
+"""Cluster scanning against scikit-learn on a materialised resample, and against plain NumPy."""
 
 from __future__ import annotations
 
@@ -69,7 +66,7 @@ def _images() -> list[Row]:
     return [
         ratio_row(
             "images of jets with up to 200 constituents: speed-up",
-            f"{median(found['block']) * 1e6:.1f} us a jet",
+            f"{median(found['block']) * 1e6:.1f} us per jet",
             f"NumPy, one jet after the other: {median(found['per jet']) * 1e6:.0f} us",
             ratios,
             least=20.0,

@@ -1,7 +1,4 @@
-"""What the jet benchmark times: `python -m tests.benchmarks.jets_timed NAME` prints seconds as JSON.
-
-The timed code and its plain twins.
-"""
+"""What the jet benchmark times: `python -m tests.benchmarks.jets_timed NAME` prints seconds as JSON."""
 
 from __future__ import annotations
 
@@ -17,25 +14,18 @@ from typing import Any
 import numpy as np
 
 from hpcml import seeds
+from hpcml.numerics.components import covariance_sums, principal_components, project
 from hpcml.workload import Unit
-from hpcml.workloads.jets import (
-    components,
-    counting,
-    dijet,
-    evaluation,
-    images,
-    labelling,
-    scanning,
-    statistics,
-    synthetic,
-)
-from hpcml.workloads.jets.parameters import ScanParameters
+from hpcml.workloads.jets import dijet, evaluation, images, labelling, statistics, synthetic
+from hpcml.workloads.jets.event_sample import event_sample
+from hpcml.workloads.jets.event_tables import ScanData
 from hpcml.workloads.jets.reprocessing import reprocess
-from hpcml.workloads.jets.steps.scan import ClusterScan, ScanData
+from hpcml.workloads.jets.steps.scan import ClusterScan, ScanParameters
+from hpcml.workloads.jets.windows import mass_windows
 
 ROUNDS = 3
 EVENTS = 30_000
-WINDOWS = counting.mass_windows((3000.0, 4600.0), 100.0, steps=16)
+WINDOWS = mass_windows((3000.0, 4600.0), 100.0, steps=16)
 
 
 @dataclass
@@ -49,9 +39,9 @@ class Streams:
 
 
 def seconds(work: Callable[[], Any]) -> float:
-    begun = time.perf_counter()
+    start = time.perf_counter()
     work()
-    return time.perf_counter() - begun
+    return time.perf_counter() - start
 
 
 def events() -> tuple[np.ndarray, np.ndarray]:
@@ -66,14 +56,14 @@ def events() -> tuple[np.ndarray, np.ndarray]:
 
 def in_components(pixels: np.ndarray) -> np.ndarray:
     flat = pixels.reshape(-1, pixels.shape[-1])
-    basis = components.principal_basis(components.moments(flat), 128)
-    return components.project(flat, basis)[0].reshape(len(pixels), 2, 128)
+    basis = principal_components(covariance_sums(flat), 128)
+    return project(flat, basis)[0].reshape(len(pixels), 2, 128)
 
 
 def data(jets: np.ndarray, m_jj: np.ndarray) -> ScanData:
     everything, nothing = np.arange(len(m_jj)), np.zeros(0, np.int64)
     kinds = [
-        scanning.population(jets, m_jj, rows, train_interval=(3000.0, 3100.0), windows=WINDOWS)
+        event_sample(jets, m_jj, rows, train_interval=(3000.0, 3100.0), windows=WINDOWS)
         for rows in (everything, nothing)
     ]
     return ScanData(kinds[0], kinds[1], WINDOWS, None)
@@ -96,10 +86,10 @@ def with_scikit_learn(jets: np.ndarray, m_jj: np.ndarray, b: int) -> np.ndarray:
     model.fit(jets[rows].reshape(2 * len(rows), -1))
     label = model.predict(jets.reshape(2 * len(jets), -1)).reshape(-1, 2)
     counts = np.zeros((16, 50), np.int64)
-    for place, (low, high) in enumerate(WINDOWS):
+    for window, (low, high) in enumerate(WINDOWS):
         chosen = np.flatnonzero((m_jj >= low) & (m_jj < high))
         repeated = np.repeat(label[chosen], weights[chosen], axis=0)
-        counts[place] = [(repeated == cluster).sum() for cluster in range(50)]
+        counts[window] = [(repeated == cluster).sum() for cluster in range(50)]
     return counts
 
 
@@ -181,18 +171,19 @@ def stored_runs() -> dict[str, float]:
     def plain() -> None:
         for _ in range(126):
             rich = labelling.signal_rich(block, WINDOWS, threshold=how.threshold)
-            found = statistics.contrast(block, rich, windows=WINDOWS)
+            found = statistics.rich_and_background_spectra(block, rich, windows=WINDOWS)
             statistics.aggregate_statistics(found, WINDOWS)
             statistics.cluster_statistics(block)
             statistics.diagnostics(block, signal, rich=rich)
 
+    labelling.two_means(block[0], seeds.stream(1, "first"))  # loads libraries
     inclusive = block.sum(axis=2) / 2
-    one = seeds.stream(1, "labelling")
+    stream = seeds.stream(1, "labelling")
     return {
         "plain": seconds(plain),
         "fit": seconds(lambda: [dijet.fit_dijet(inclusive, WINDOWS) for _ in range(126)]),
         "cluster fits": 126 * seconds(lambda: labelling.signal_rich(block, WINDOWS, method="maxdev_fit")),
-        "two means": 1260 * seconds(lambda: [labelling.two_means(run, one) for run in block[:50]]),
+        "two means": 1260 * seconds(lambda: [labelling.two_means(run, stream) for run in block[:50]]),
     }
 
 
@@ -214,7 +205,7 @@ def full_set() -> dict[str, float]:
         shared = data(np.memmap(path, np.float32, "r", shape=(total, 2, 128)), m_jj)
         taken = seconds(lambda: scan(shared, 0, 0, 15))
         status = Path("/proc/self/status").read_text(encoding="utf-8")
-        # (what getrusage tells counts the parent before the start)
+        # what getrusage reports includes the parent before the start
         peak, own = (
             next(float(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(name))
             for name in ("VmHWM", "RssAnon")

@@ -89,7 +89,7 @@ def test_memory_grows_to_the_ceiling_and_the_job_file_has_the_last_word(campaign
     assert "--mem-per-cpu=954M" in campaign.script()
     campaign.ended(killed, killed, killed, killed, printed=OVER)
     stopped = campaign.hpcml("resume", campaign.root, "--automatic", "3")
-    assert "no more than 1 GB a shard" in stopped.stdout and "not tried again by itself" in stopped.stdout
+    assert "no more than 1 GB per shard" in stopped.stdout and "not tried again by itself" in stopped.stdout
     assert stopped.code == 0, "the merge of the newest attempt tells how it ended"
     assert campaign.hpcml("resume", campaign.root, "--automatic", "2").code == 85, "that of an older does not"
     campaign.plan(memory="700MB")
@@ -129,7 +129,7 @@ def test_two_resumes_at_once_submit_once(campaign: Campaign, fakes: Fakes) -> No
     first = toy.start(resume, **{name: os.environ[name] for name in names})
     toy.wait_until(lambda: len(fakes.calls("sbatch")) == 3, what="the first submits")
     second = campaign.hpcml("resume", campaign.root)
-    assert second.code == 2 and "another run or resume is at work" in second.error()
+    assert second.code == 2 and "another run or resume is active" in second.error()
     assert toy.finish(first, 30).code == 0
     assert len(fakes.calls("sbatch")) == 4
 
@@ -177,7 +177,7 @@ def test_a_file_in_the_place_of_the_logs_refuses_before_anything_is_submitted(
     gone = "FAILED|4021|n1|JobLaunchFailure"
     campaign.ended(gone, gone, gone, gone)
     told = campaign.hpcml("explain", campaign.root).stdout
-    assert "could not open the file for its output" in told and f"into {logs}." in told
+    assert "could not open the file for its output" in told and f"goes to {logs}." in told
     (campaign.root / "submit" / "attempt-0002").write_text("in the way")
     ended = campaign.hpcml("resume", campaign.root)
     assert ended.code == 3 and "attempt-0002" in ended.error()

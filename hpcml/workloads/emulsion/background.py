@@ -1,7 +1,4 @@
-"""Background base-tracks: uniform ones, through-going ones, and real first films copied to all films.
-
-Arrays of background.
-"""
+"""Background base-tracks: uniform ones, through-going ones, and real first films copied to all films."""
 
 from __future__ import annotations
 
@@ -81,7 +78,7 @@ def uniform_film(
 
 
 class Continued(NamedTuple):
-    """Base-tracks of tracks that go on, (n,): number of the track, films after its first, place."""
+    """Base-tracks of tracks that go on, (n,): number of the track, films after its first, the base-track."""
 
     track: NDArray[np.int64]
     step: NDArray[np.int64]
@@ -117,4 +114,4 @@ def continued(
     (left, bottom), (right, top) = inside
     x, y = place
     kept = np.flatnonzero((x >= left) & (x < right) & (y >= bottom) & (y < top))
-    return Continued(track[kept], step[kept], Film(*(one[kept] for one in (*place, *slopes))))
+    return Continued(track[kept], step[kept], Film(*(values[kept] for values in (*place, *slopes))))

@@ -1,7 +1,4 @@
-"""A brick: base-tracks sorted by plate and cell, so that a shower reads only what is near it.
-
-The grid of cells, sorting, the offsets of cells.
-"""
+"""A brick: base-tracks sorted by plate and cell, so that a shower reads only what is near it."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from hpcml.errors import UsageError
+from hpcml.workloads.refusals import refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,13 +45,13 @@ def grid_over(x: NDArray[np.floating], y: NDArray[np.floating], *, size: float) 
     return Grid(low, size, number)
 
 
-def check_grid(grid: Grid, plates: int, rows: int, *, name: str) -> None:
-    """UsageError when there are far more cells than a brick of `rows` base-tracks can need."""
+def check_grid(grid: Grid, plates: int, rows: int) -> None:
+    """ValueError when there are far more cells than a brick of `rows` base-tracks can need."""
     total = plates * grid.number[0] * grid.number[1]
     if total > MAX_CELLS + 10 * rows:
         wide, high = (number * grid.size / 1000 for number in grid.number)
-        raise UsageError(
-            f"{name}: {total:,} cells of {grid.size:g} um for {rows:,} base-tracks, which extend over"
+        raise refusal(
+            f"{total:,} cells of {grid.size:g} um for {rows:,} base-tracks, which extend over"
             f" {wide:,.0f} x {high:,.0f} mm",
             "are positions in um? else a larger cell_size",
         )
@@ -70,13 +67,11 @@ def cell_number(
     return number
 
 
-def build(
-    columns: Mapping[str, NDArray[Any]], positions: NDArray[np.float64], *, size: float, name: str = "brick"
-) -> Brick:
-    """Sort base-tracks `columns` (n,) into cells of `size` um; `name` is what errors speak of."""
+def build(columns: Mapping[str, NDArray[Any]], positions: NDArray[np.float64], *, size: float) -> Brick:
+    """Sort base-tracks `columns` (n,) into cells of `size` um. ValueError for far too many cells."""
     plate, x, y = (columns[name] for name in ("plate", "x", "y"))
     grid = grid_over(x, y, size=size)
-    check_grid(grid, len(positions), len(x), name=name)
+    check_grid(grid, len(positions), len(x))
     number = cell_number(plate, x, y, grid=grid)
     order = np.lexsort((columns["id"], columns["source"], number))
     total = len(positions) * grid.number[0] * grid.number[1]
@@ -85,24 +80,9 @@ def build(
     return Brick({name: column[order] for name, column in columns.items()}, positions, grid, cells)
 
 
-def check_base_tracks(columns: Mapping[str, NDArray[Any]], *, name: str) -> None:
-    """UsageError, with `name` of the brick, for values that are not finite and for keys that occur twice."""
-    for column in ("x", "y", "z", "tx", "ty"):
-        bad = ~np.isfinite(columns[column])
-        if bad.any():
-            row = int(np.argmax(bad))
-            where = f"plate {columns['plate'][row]}, id {columns['id'][row]}"
-            raise UsageError(
-                f"{name}: {column} of base-track {row} ({where}) is not finite", "drop or mend it"
-            )
-    order = np.lexsort((columns["id"], columns["plate"], columns["source"]))
-    same = np.ones(max(len(order) - 1, 0), np.bool_)
-    for column in ("source", "plate", "id"):
-        values = columns[column][order]
-        same &= values[1:] == values[:-1]
-    if same.any():
-        row = int(order[int(np.argmax(same))])
-        raise UsageError(
-            f"{name}: plate {columns['plate'][row]} holds id {columns['id'][row]} twice in one source",
-            "a base-track is named by plate, id and source: number them anew",
-        )
+def plate_rows(brick: Brick) -> dict[str, NDArray[Any]]:
+    """Each plate 0 .. highest, its z in um, and its first row among the base-tracks: (plates,) each."""
+    plate = np.arange(len(brick.positions), dtype=np.int32)
+    cells_per_plate = brick.grid.number[0] * brick.grid.number[1]
+    first = brick.cells[plate.astype(np.int64) * cells_per_plate]
+    return {"plate": plate, "z": brick.positions, "first": first}

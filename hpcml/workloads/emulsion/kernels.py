@@ -1,20 +1,11 @@
-"""Compiled loops over base-tracks: selection in cells, linking film by film.
-
-The two loops, compiled by numba and cached on disk.
-"""
+"""Compiled loops over base-tracks: selection in cells, linking film by film."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-
-from hpcml.errors import UsageError
-
-try:
-    from numba import njit
-except ImportError as error:  # the core is installed without it
-    raise UsageError("emulsion workloads need numba", "pip install 'hpcml[emulsion]'") from error
+from numba import njit
 
 
 @njit(cache=True)
@@ -52,16 +43,16 @@ def select_in_cells(
             if last_row < first_row:
                 break
             line = (plate * columns + column) * rows
-            for one in range(cells[line + first_row], cells[line + last_row + 1]):
-                xs, ys = np.float64(x[one]), np.float64(y[one])
+            for track in range(cells[line + first_row], cells[line + last_row + 1]):
+                xs, ys = np.float64(x[track]), np.float64(y[track])
                 if not (abs(xs - xc) < width and abs(ys - yc) < width):
                     continue
                 if not (abs(xs - x0) <= half_box and abs(ys - y0) <= half_box):
                     continue
-                if event0 >= 0 and source[one] == 0 and event[one] != event0:
+                if event0 >= 0 and source[track] == 0 and event[track] != event0:
                     continue
                 in_pyramid += 1
-                sx, sy = np.float64(tx[one]), np.float64(ty[one])
+                sx, sy = np.float64(tx[track]), np.float64(ty[track])
                 dtheta = np.arctan(np.sqrt(sx * sx + sy * sy)) - theta0
                 back_x = x0 - (xs + sign * distance * sx)
                 back_y = y0 - (ys + sign * distance * sy)
@@ -75,7 +66,7 @@ def select_in_cells(
                     longer = np.empty((4, capacity), np.float64)
                     longer[:, :found] = features
                     row, features = longer_row, longer
-                row[found] = one
+                row[found] = track
                 cone_x, cone_y = (xs - x0) / distance, (ys - y0) / distance
                 features[0, found], features[1, found] = dtheta, ip
                 features[2, found] = ip / distance

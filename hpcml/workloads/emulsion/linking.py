@@ -1,7 +1,5 @@
 """Selected base-tracks -> a shower: each is linked to its predecessor on a film upstream.
 
-Linking, compiled and in plain NumPy, and the features of a link.
-
 From the injector on, film by film downstream: a segment is linked when the angle to some linked segment of
 the film before is at most 0.4 rad; its predecessor is the one at the smallest angle (of equal ones the
 nearer, then the one of the smaller id). Films without linked segments are bridged over the true distance,
@@ -11,6 +9,7 @@ up to `max_gap` of them.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -59,6 +58,20 @@ class Linked(NamedTuple):
     angle: Floats
     dr: Floats
     films: NDArray[np.int32]
+
+
+def link_order(columns: Mapping[str, NDArray[Any]], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The order in which the base-tracks in `rows` (n,) of a brick's columns are linked, int64 (n,): by
+    falling plate, then rising number and source."""
+    source, number, plate = (columns[name][rows] for name in ("source", "id", "plate"))
+    return np.lexsort((source, number, -plate))
+
+
+def segments_of(columns: Mapping[str, NDArray[Any]], injector: int, rows: NDArray[np.int64]) -> Segments:
+    """The base-tracks in row `injector` and `rows` (n,) of a brick's columns, in double precision."""
+    every = np.r_[injector, rows]
+    place = (columns[name][every].astype(np.float64) for name in ("x", "y", "z", "tx", "ty"))
+    return Segments(columns["plate"][every].astype(np.int64), *place)
 
 
 def link(segments: Segments, how: Links) -> Linked:

@@ -1,7 +1,5 @@
 """Which base-tracks may belong to a shower: growing rectangles, angle and impact parameter, in one pass.
 
-The cuts, compiled and in plain NumPy.
-
 For plate p upstream of the injector's P0, k = P0 - p films downstream of it: base-tracks strictly inside a
 rectangle of full width 140 k + 500 um in x and in y about the injector extrapolated to that film, and
 within 5 mm of the injector itself. Source: A. Iuliano, Tutorial-DESY19; docs/workload-emulsion.md says
@@ -10,12 +8,15 @@ where we differ.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 from annotated_types import Ge, Gt
+
+from hpcml.workloads.emulsion.columns import SIMULATION
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,6 +63,15 @@ class Selected(NamedTuple):
     in_pyramid: int
 
 
+def injector_at(columns: Mapping[str, NDArray[Any]], row: int) -> Injector:
+    """The base-track in `row` of a brick's columns as an injector."""
+    x, y, z, tx, ty = (float(columns[name][row]) for name in ("x", "y", "z", "tx", "ty"))
+    simulated = columns["source"][row] == SIMULATION
+    return Injector(
+        int(columns["plate"][row]), x, y, z, tx, ty, int(columns["event"][row]) if simulated else -1
+    )
+
+
 def half_width(films: int, cuts: Cuts) -> float:
     """Half the width in um of the rectangle `films` films downstream of the injector."""
     return (cuts.slope * films + cuts.intercept) / 2
@@ -99,7 +109,7 @@ def select_numpy(brick: Brick, injector: Injector, cuts: Cuts) -> Selected:
     inside &= np.abs(x - (injector.x + injector.tx * (centre_z - injector.z))) < width
     inside &= np.abs(y - (injector.y + injector.ty * (centre_z - injector.z))) < width
     if injector.event >= 0:
-        inside &= (brick.columns["source"] != 0) | (brick.columns["event"] == injector.event)
+        inside &= (brick.columns["source"] != SIMULATION) | (brick.columns["event"] == injector.event)
     rows = np.flatnonzero(inside)
     x, y, tx, ty, distance = x[rows], y[rows], tx[rows], ty[rows], z[rows] - injector.z
     dtheta = np.arctan(np.sqrt(tx**2 + ty**2)) - np.arctan(np.sqrt(injector.tx**2 + injector.ty**2))

@@ -1,15 +1,14 @@
-"""Where showers start: one injector base-track for each, in simulation and in data.
-
-The choice of injectors.
-"""
+"""Where showers start: one injector base-track for each, in simulation and in data."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from hpcml.workloads.emulsion.tables import NONE
+from hpcml.workloads.emulsion.columns import NONE, SIMULATION
+from hpcml.workloads.refusals import refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +28,34 @@ class Starters(NamedTuple):
     reason: NDArray[np.str_]
     true_segments: NDArray[np.uint32]
     primary_p: NDArray[np.float64]
+
+
+def brick_starters(
+    columns: Mapping[str, NDArray[Any]],
+    *,
+    kind: Literal["simulation", "data"],
+    which: Literal["last", "first"],
+) -> Starters:
+    """The starters of a brick from its base-tracks (n,): simulated events, or volume tracks of data.
+
+    ValueError when there is none of them.
+    """
+    if kind == "data":
+        if not (columns["track_id"] >= 0).any():
+            raise refusal(
+                "no base-track is on a volume track, and showers of data start from these",
+                "name a file with TrackID, or set kind: simulation",
+            )
+        slopes = (columns["tx"], columns["ty"])
+        return data_starters(columns["plate"], columns["track_id"], slopes, which=which)
+    signal = np.flatnonzero(columns["source"] == SIMULATION)
+    plate, event, mc_track, number, momentum = (
+        columns[name][signal] for name in ("plate", "event", "mc_track", "id", "p")
+    )
+    found = simulated_starters(plate, event, mc_track, number, momentum=momentum)
+    if not len(found.row):
+        raise refusal("there is no simulated event", "set kind: data, or name a file of simulation")
+    return found._replace(row=np.where(found.row < 0, -1, signal[found.row]))
 
 
 def start_plate(counts: NDArray[np.integer]) -> int:

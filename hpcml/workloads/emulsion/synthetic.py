@@ -1,7 +1,5 @@
 """Simulated electromagnetic showers with known truth, for tests, the demo and the documentation.
 
-The generator of one shower.
-
 A parametrisation that agrees with published sizes (some 115 base-tracks at 4 GeV in 29 films of lead):
 good to test methods, not to do physics.
 """
@@ -14,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
+
+from hpcml.workloads.emulsion import background
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,8 +75,8 @@ def profile(energy: float, films: int, film_depth: float) -> Floats:
     shape = 1.0 + FALL * (math.log(energy / CRITICAL_ENERGY) - 0.5)
     depth = film_depth * np.arange(1, max(films, REFERENCE_FILMS) + 1)
     mean = depth ** (shape - 1.0) * np.exp(-FALL * depth)
-    whole: Floats = mean * (mean_size(energy) / mean[:REFERENCE_FILMS].sum())
-    return whole[:films]
+    scaled: Floats = mean * (mean_size(energy) / mean[:REFERENCE_FILMS].sum())
+    return scaled[:films]
 
 
 def electron_shower(rng: np.random.Generator, energy: float, detector: Detector) -> Shower:
@@ -110,11 +110,25 @@ def electron_shower(rng: np.random.Generator, energy: float, detector: Detector)
     mc_track = np.r_[np.zeros(films, np.int32), np.arange(1, total + 1, dtype=np.int32)]
     p = np.r_[np.full(films, energy), momentum]
     seen = (np.hypot(tx, ty) <= STEEPEST) & (rng.random(len(all_films)) < detector.efficiency)
-    # where a shower starts is what everything else hangs on
+    # all else depends on where a shower starts
     seen[0] = True
-    x, y = (one + rng.normal(0.0, detector.position_error, len(one)) for one in (x, y))
-    tx, ty = (one + rng.normal(0.0, detector.slope_error, len(one)) for one in (tx, ty))
+    x, y = (values + rng.normal(0.0, detector.position_error, len(values)) for values in (x, y))
+    tx, ty = (values + rng.normal(0.0, detector.slope_error, len(values)) for values in (tx, ty))
     plate = (films - 1 - all_films).astype(np.int32)
     z = -pitch * plate.astype(np.float64)
     kept = np.flatnonzero(seen)
     return Shower(plate[kept], x[kept], y[kept], z[kept], tx[kept], ty[kept], mc_track[kept], p[kept])
+
+
+def background_from_film(
+    rng: np.random.Generator, plate: int, detector: Detector, *, density: float, through_going: float
+) -> background.Continued:
+    """Background that begins on film `plate`, and goes on to each film downstream with probability
+    `through_going`; a film has `density` base-tracks per cm2 in all."""
+    # films further downstream have what goes on from upstream, too
+    share = 1.0 if plate == detector.films - 1 else 1.0 - through_going
+    begun = background.uniform_film(rng, share * density, low=(0.0, 0.0), high=detector.side)
+    return background.continued(
+        rng, begun, through_going, plate + 1, pitch=detector.pitch,
+        errors=(detector.position_error, detector.slope_error), inside=((0.0, 0.0), detector.side),
+    )  # fmt: skip

@@ -1,7 +1,4 @@
-"""k-means in principal components against k-means in all pixels, on the same jets.
-
-The comparison.
-"""
+"""k-means in principal components against k-means in all pixels, on the same jets."""
 
 from __future__ import annotations
 
@@ -10,10 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from hpcml.workloads.jets import components, kmeans
+from hpcml.numerics.components import reconstruct
+from hpcml.workloads.jets import kmeans
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from hpcml.numerics.components import Basis
 
 
 class Comparison(NamedTuple):
@@ -31,7 +31,7 @@ def compare(
     features: NDArray[np.float32],
     training: NDArray[np.bool_],
     *,
-    basis: components.Basis,
+    basis: Basis,
     k: int,
     batch_size: int,
     streams: Sequence[np.random.Generator],
@@ -49,7 +49,7 @@ def compare(
         )[0]
         for points, sample, stream in zip((features, pixels), samples, streams, strict=True)
     ]  # fmt: skip
-    restored = components.restore(fits[0].centres, basis)[None]
+    restored = reconstruct(fits[0].centres, basis)[None]
     equal = kmeans.assign(fits[0].centres[None], features) == kmeans.assign(restored, pixels)
     exact = kmeans.training(pixels[training], weights)
     return Comparison(float(equal.mean()), float(kmeans.inertia(exact, restored)[0]), fits[1].inertia)

@@ -1,8 +1,5 @@
 """Statistics of many resamplings -> null distribution, p-values and significances.
 
-Ensembles of initialisations, choosing the null of each sweep point, comparing, the number of events at
-which a significance is reached.
-
 The null is conditional: resamplings of one data set carry the fluctuation of that data set as
 well. A threshold of 3 robust deviations is therefore not 3 sigma; only the calibrated p counts.
 """
@@ -14,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from hpcml.numerics.pvalues import empirical_p, significance
+from hpcml.numerics.intervals import quartiles
+from hpcml.numerics.pvalues import empirical_p, p_error, significance, z_error
+from hpcml.workloads.jets.resampling import ORIGINAL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from hpcml.workloads.jets.runs import Runs
 
 Ensemble = Literal["mean", "median", "max", "min", "each"]
-ORIGINAL = -1
-QUANTILES = (0.25, 0.5, 0.75)
 
 
 class Scores(NamedTuple):
@@ -76,30 +73,30 @@ def ensembles(
     order = np.lexsort((initialisation, resampling))
     numbers, first, available = np.unique(resampling[order], return_index=True, return_counts=True)
     wanted = size or int(available.min(initial=len(values)))
-    whole = np.flatnonzero(available >= wanted)
-    rows = order[first[whole, None] + np.arange(wanted)]
+    complete = np.flatnonzero(available >= wanted)
+    rows = order[first[complete, None] + np.arange(wanted)]
     matrix = values[rows]
     if how == "each":
-        return np.repeat(numbers[whole], wanted), matrix.ravel()
-    if not whole.size:
-        return numbers[whole], np.zeros(0)
+        return np.repeat(numbers[complete], wanted), matrix.ravel()
+    if not complete.size:
+        return numbers[complete], np.zeros(0)
     reduced = {
         "mean": matrix.mean(axis=1),
         "median": np.median(matrix, axis=1),
         "max": matrix.max(axis=1),
         "min": matrix.min(axis=1),
     }
-    return numbers[whole], reduced[how]
+    return numbers[complete], reduced[how]
 
 
 def sweep_points(found: Sequence[Runs], values: NDArray[np.float64]) -> list[SweepPoint]:
     """Average a statistic, `values` (rows of the table,), over the initialisations of a resampling."""
     points = []
-    for one in found:
-        numbers, means = ensembles(one.resampling, one.initialisation, values[one.row])
-        original = means[numbers == ORIGINAL]
-        whole = float(original[0]) if original.size else float("nan")
-        points.append(SweepPoint(one.injected, one.others, means[numbers != ORIGINAL], whole))
+    for runs in found:
+        numbers, means = ensembles(runs.resampling, runs.initialisation, values[runs.row])
+        of_data = means[numbers == ORIGINAL]
+        original = float(of_data[0]) if of_data.size else float("nan")
+        points.append(SweepPoint(runs.injected, runs.others, means[numbers != ORIGINAL], original))
     return points
 
 
@@ -122,11 +119,6 @@ def score(values: NDArray[np.float64], null: NDArray[np.float64]) -> Scores:
     return Scores(values, p, z, is_bound)
 
 
-def quantiles(sample: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lower quartile, median and upper quartile, float64 (3,); NaN for an empty sample."""
-    return np.quantile(sample, QUANTILES) if sample.size else np.full(3, np.nan)
-
-
 def crossing(
     events: NDArray[np.float64], z: NDArray[np.float64], is_bound: NDArray[np.bool_], *, level: float
 ) -> Crossing:
@@ -143,22 +135,50 @@ def crossing(
     return Crossing(float("nan"), False)
 
 
-def summary(points: Sequence[SweepPoint], name: str) -> dict[str, NDArray[Any]]:
-    """Small results of one statistic called `name`; arrays with one row per sweep point.
-
-    <name>.quantiles, .p, .z, .z_is_bound: (points, 3), of the lower quartile, median and upper
-    quartile over resamplings. <name>.original, .original_p, .original_z, .original_z_is_bound:
-    (points,), of the data set itself. All against the null of the same sweep values.
-    """
-    spread = [score(quantiles(one.resampled), null_of(one, points)) for one in points]
-    whole = [score(np.array([one.original]), null_of(one, points)) for one in points]
+def score_summary(scores: Scores, null_size: int) -> dict[str, NDArray[Any]]:
+    """p and Z of some values with their errors from the finite null, and which Z are bounds: arrays of the
+    shape of the scores. Errors are NaN without a null, that of Z also where Z is a bound."""
+    p_errors, z_errors = np.full(scores.p.shape, np.nan), np.full(scores.p.shape, np.nan)
+    known = np.isfinite(scores.p)
+    exact = known & ~scores.is_bound
+    if known.any():
+        p_errors[known] = p_error(scores.p[known], null_size)
+        z_errors[exact] = z_error(scores.p[exact], null_size)
     return {
-        f"{name}.quantiles": np.stack([one.value for one in spread]),
-        f"{name}.p": np.stack([one.p for one in spread]),
-        f"{name}.z": np.stack([one.z for one in spread]),
-        f"{name}.z_is_bound": np.stack([one.is_bound for one in spread]),
-        f"{name}.original": np.concatenate([one.value for one in whole]),
-        f"{name}.original_p": np.concatenate([one.p for one in whole]),
-        f"{name}.original_z": np.concatenate([one.z for one in whole]),
-        f"{name}.original_z_is_bound": np.concatenate([one.is_bound for one in whole]),
+        "p": scores.p,
+        "p_error": p_errors,
+        "z": scores.z,
+        "z_error": z_errors,
+        "z_is_bound": scores.is_bound,
     }
+
+
+def headline(points: Sequence[SweepPoint], statistic: str) -> dict[str, NDArray[Any]]:
+    """What a scan ends with, for one statistic: arrays with one value per sweep point.
+
+    injected_events, the other swept values by their names, resamplings, null_size.
+    <statistic>_median: over resamplings, with _median_p, _median_z and their errors. <statistic>_observed: of
+    the data set itself, with the same, if it was scanned. All against the null of the same sweep values.
+    """
+    nulls = [null_of(point, points) for point in points]
+    results: dict[str, NDArray[Any]] = {"injected_events": np.array([point.injected for point in points])}
+    for name in points[0].others if points else ():
+        results[name] = np.array([point.others[name] for point in points])
+    results["resamplings"] = np.array([point.resampled.size for point in points])
+    results["null_size"] = np.array([null.size for null in nulls])
+    values = {
+        "median": [quartiles(point.resampled)[1] for point in points],
+        "observed": [point.original for point in points],
+    }
+    for what, of_points in values.items():
+        if not np.isfinite(of_points).any():
+            continue
+        name = f"{statistic}_{what}"
+        results[name] = np.array(of_points)
+        summaries = [
+            score_summary(score(np.array([value]), null), null.size)
+            for value, null in zip(of_points, nulls, strict=True)
+        ]
+        for key in summaries[0]:
+            results[f"{name}_{key}"] = np.concatenate([summary[key] for summary in summaries])
+    return results

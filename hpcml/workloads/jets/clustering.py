@@ -1,7 +1,5 @@
 """Particles of an event -> the two leading large-radius jets, their constituents and substructure.
 
-Anti-kt clustering and N-subjettiness (fastjet), the dijet mass.
-
 The analysis follows arXiv:2402.17714; jets are those of the LHC Olympics (anti-kt, R = 1.0).
 fastjet prints its citation request once per process; please honour it.
 """
@@ -57,11 +55,11 @@ def leading_dijets(events: Sequence[NDArray[np.float64]], *, by_energy: bool = F
         particles = padded[padded[:, 0] != 0]
         sequence = fastjet.ClusterSequence(_pseudojets(fastjet.PseudoJet, particles), definition)
         jets = fastjet.sorted_by_pt(sequence.inclusive_jets(MIN_JET_PT))[:JETS]
-        for place, jet in enumerate(jets):
-            members = np.array([one.user_index() for one in jet.constituents()])
-            constituents[row, place] = hardest_first(particles[np.sort(members)], by_energy=by_energy)
+        for number, jet in enumerate(jets):
+            members = np.array([particle.user_index() for particle in jet.constituents()])
+            constituents[row, number] = hardest_first(particles[np.sort(members)], by_energy=by_energy)
             # rounding can make the squared mass of a one-particle jet negative
-            kinematics[row, place] = jet.pt(), jet.eta(), jet.phi_std(), max(jet.m(), 0.0)
+            kinematics[row, number] = jet.pt(), jet.eta(), jet.phi_std(), max(jet.m(), 0.0)
         if len(jets) == JETS:
             m_jj[row] = max((jets[0] + jets[1]).m(), 0.0)
     pt, eta, phi, mass = np.moveaxis(kinematics, -1, 0)
@@ -95,7 +93,7 @@ def subjettiness(constituents: NDArray[np.float64]) -> NDArray[np.float64]:
         pt, eta, phi = particles.T
         sequence = fastjet.ClusterSequence(_pseudojets(fastjet.PseudoJet, particles), definition)
         for number in range(1, min(MAX_SUBJETS, len(particles) - 1) + 1):
-            axes = np.array([(one.eta(), one.phi_std()) for one in sequence.exclusive_jets(number)])
+            axes = np.array([(subjet.eta(), subjet.phi_std()) for subjet in sequence.exclusive_jets(number)])
             turn = np.remainder(phi[:, None] - axes[:, 1] + np.pi, 2.0 * np.pi) - np.pi
             nearest = np.hypot(eta[:, None] - axes[:, 0], turn).min(axis=1)
             tau[jet, number - 1] = (pt * nearest).sum() / pt.sum()
@@ -108,7 +106,7 @@ def _pseudojets(make: Any, particles: NDArray[np.float64]) -> list[Any]:
     # lists of Python floats: the wrapper converts them several times faster than NumPy scalars
     columns = (pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta), pt * np.cosh(eta))
     vectors = []
-    for index, (px, py, pz, energy) in enumerate(zip(*(one.tolist() for one in columns), strict=True)):
+    for index, (px, py, pz, energy) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
         vector = make(px, py, pz, energy)
         vector.set_user_index(index)
         vectors.append(vector)

@@ -1,44 +1,22 @@
-"""Cluster labels of jets -> counts per mass window and cluster.
+"""Cluster labels of jets -> counts per mass window and cluster, exact integers.
 
-Windows of the dijet mass and exact integer counting in them.
-
-All intervals are half-open, low <= m < high. Windows may overlap or leave gaps: events are sorted
-into the elementary cells between neighbouring edges once, counted per cell, and every window is
-a difference of cumulative sums of cells.
+Jets are counted per elementary cell of the mass; every window is a difference of cumulative sums of cells.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hpcml.workloads.jets import kmeans
+from hpcml.workloads.jets.windows import cell_edges
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-
-def mass_windows(interval: tuple[float, float], width: float, *, steps: int) -> NDArray[np.float64]:
-    """Edges (steps, 2) in GeV of `steps` windows of `width`, evenly spread over `interval`.
-
-    Left edges run evenly from low to high - width. Edges are rounded to 1e-9 GeV, so that a right
-    edge equals the left edge of an adjacent window and no event falls between the two.
-    """
-    low, high = interval
-    left = np.linspace(low, high - width, steps)
-    edges: NDArray[np.float64] = np.stack([left, left + width], axis=1).round(9)
-    return edges
-
-
-def cell_edges(windows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """All distinct edges of `windows` (steps, 2), ascending."""
-    return np.unique(windows)
-
-
-def cell_of(m_jj: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Cell of each mass: c with edges[c] <= m < edges[c+1]; -1 outside. int32, shape of m_jj."""
-    cell = np.searchsorted(edges, m_jj, side="right").astype(np.int32) - 1
-    cell[cell == len(edges) - 1] = -1
-    return cell
+    from hpcml.workloads.jets.event_sample import EventSample
 
 
 def window_counts(
@@ -66,3 +44,43 @@ def window_counts(
     left, right = np.searchsorted(edges, windows).T
     counts: NDArray[np.float64] = np.rint(cumulative[right] - cumulative[left])
     return counts.astype(np.uint32)
+
+
+def count_sample(
+    sample: EventSample,
+    weights: NDArray[np.uint16],
+    centres: NDArray[np.float32],
+    *,
+    windows: NDArray[np.float64],
+    jets_per_event: int,
+) -> NDArray[np.uint32]:
+    """Weighted jets per window and cluster for each fit of `centres` (fits, k, features): uint32
+    (fits, windows, k). weights: uint16 (n,), of the events of `sample`. Only events that are counted are
+    labelled."""
+    k = centres.shape[1]
+    counted = np.flatnonzero((weights > 0) & (sample.cells >= 0))
+    labels = kmeans.assign_rows(
+        centres, sample.jets, rows=sample.rows[counted], jets_per_event=jets_per_event
+    )
+    cells, weight = sample.cells[counted], weights[counted]
+    return np.stack([window_counts(of_fit, cells, weights=weight, windows=windows, k=k) for of_fit in labels])
+
+
+def idealised_counts(
+    counts: NDArray[np.uint32], streams: Sequence[np.random.Generator]
+) -> NDArray[np.uint32]:
+    """Background counts as they would be if a jet's cluster were independent of the mass.
+
+    counts: uint32 (fits, windows, k) as counted; streams: one per fit. The first window stays; in all later
+    ones each jet gets a cluster drawn from the shares of the first. Where that one is empty there are no
+    shares, and the counts stay as they are.
+    """
+    ideal = counts.copy()
+    for of_fit, stream in zip(ideal, streams, strict=True):
+        shares = np.cumsum(of_fit[0], dtype=np.int64)
+        if shares[-1] == 0:
+            continue
+        for window in of_fit[1:]:
+            drawn = stream.integers(0, shares[-1], int(window.sum(dtype=np.int64)))
+            window[:] = np.bincount(np.searchsorted(shares, drawn, side="right"), minlength=len(window))
+    return ideal

@@ -1,7 +1,4 @@
-"""The smooth dijet mass spectrum: the fit that cluster scanning is compared with.
-
-The dijet functions of 3, 4 and 5 parameters, their least-squares fit to many spectra at once, and the
-largest deviations from it.
+"""The smooth dijet mass spectrum: the fit that cluster scanning is compared with, of many spectra at once.
 
 f(m) = p1 (1-x)^p2 x^(p3 + p4 ln x + p5 ln^2 x), x = m / 13 TeV, the last terms left out for fewer
 parameters; source: arXiv:2402.17714.

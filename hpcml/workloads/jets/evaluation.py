@@ -1,7 +1,6 @@
-"""Counts of many runs -> which clusters are rich, and all statistics, as columns of a table.
+"""Counts of many runs -> which clusters are signal-rich, and all statistics, as columns of a table.
 
-The order of the steps from counts to statistics, shared by scans, re-binnings and evaluations of stored
-counts.
+Scans, re-binnings and evaluations of stored counts share this order of the steps.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class EvaluationSettings:
     fit_parameters: FitParameters = 4
 
 
-def judged_columns(k: int) -> tuple[Column, ...]:
+def evaluated_columns(k: int) -> tuple[Column, ...]:
     """The columns that `evaluate_runs` returns for `k` clusters. R and B: spectrum of the signal-rich
     clusters and background estimate; N: all events."""
     real = (
@@ -82,10 +81,10 @@ def evaluate_runs(
     jets_per_event: int,
     streams: Sequence[np.random.Generator] = (),
 ) -> dict[str, NDArray[Any]]:
-    """All statistics of some runs: the columns of `judged_columns`, one row a run.
+    """All statistics of some runs: the columns of `evaluated_columns`, one row per run.
 
-    background, signal: uint32 (runs, windows, k). windows: float64 (windows, 2), GeV. streams: one a run, for
-    labellings that need one. ValueError for fewer windows than the fit needs.
+    background, signal: uint32 (runs, windows, k). windows: float64 (windows, 2), GeV. streams: one per run,
+    for labellings that need one. ValueError for fewer windows than the fit needs.
     """
     both = background + signal
     rich = signal_rich(both, windows, method=how.labelling, threshold=how.threshold, streams=streams)
@@ -103,4 +102,6 @@ def evaluate_runs(
         "n_rich": rich.sum(axis=-1),
         "rich": rich,
     }
-    return {one.name: columns[one.name].astype(one.dtype) for one in judged_columns(both.shape[-1])}
+    return {
+        column.name: columns[column.name].astype(column.dtype) for column in evaluated_columns(both.shape[-1])
+    }

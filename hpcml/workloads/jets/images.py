@@ -1,6 +1,4 @@
-"""Jet constituents -> jet images: centre, rotate, flip, pixelate, normalise.
-
-The geometry of one jet, vectorised over a block of jets.
+"""Jet constituents -> jet images: centre, rotate, flip, pixelate, normalise; a block of jets at once.
 
 Every operation acts on the constituents of one jet alone, in a fixed order, so an image is bit for
 bit the same in whatever block of jets it is computed. The procedure is that of arXiv:2402.17714,
@@ -11,12 +9,17 @@ the origin, so images differ by rounding alone, and where more than 200 constitu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
+from annotated_types import Ge, Gt, Le
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+# parameters of steps: pixels along one axis, and how far they reach from the centre in rad
+ImageSize = Annotated[int, Ge(2), Le(400)]
+HalfWidth = Annotated[float, Gt(0)]
 
 SIZE = 40
 HALF_WIDTH = 0.8
@@ -71,7 +74,7 @@ def jet_frame(constituents: NDArray[np.float64], *, mirrored: bool = False) -> J
     cosine, sine = np.cos(angle)[jet], np.sin(angle)[jet]
     phi, eta = phi * cosine + eta * sine, eta * cosine - phi * sine
 
-    # quadrants counted from phi > 0, eta > 0 against the clock; the first of equals
+    # quadrants counted counterclockwise from phi > 0, eta > 0; the first of equals
     left, down = phi <= 0, eta <= 0
     quadrant = np.where(down, 3 - left, left)
     heaviest = np.bincount(4 * jet + quadrant, pt, 4 * jets).reshape(jets, 4).argmax(axis=1)
@@ -91,7 +94,7 @@ def jet_images(
 
     First image axis phi, second eta, from -half_width to half_width each, pixels half-open except the last.
     Constituents outside are dropped. A jet with nothing inside gives an image of zeros (the
-    original stops the whole conversion there). mirrored: as for `jet_frame`.
+    original stops the conversion of all events there). mirrored: as for `jet_frame`.
     """
     flat = constituents.reshape(-1, *constituents.shape[-2:])
     images = np.zeros(len(flat) * size * size, np.float32)
@@ -114,7 +117,7 @@ def jet_images(
 
 
 def _wrap(phi: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Angles to (-pi, pi], by whole turns."""
+    """Angles to (-pi, pi], by full turns."""
     wrapped: NDArray[np.float64] = phi - 2.0 * np.pi * np.ceil((phi - np.pi) / (2.0 * np.pi))
     return wrapped
 

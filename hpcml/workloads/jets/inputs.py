@@ -1,12 +1,10 @@
 """Opens event files, returns arrays: LHC Olympics files, clustered jets, ready images.
 
-The layouts of files.
-
-    lhco       pandas HDF5, key `df`, one row an event: 700 x (pT, eta, phi) padded with zeros, then the
-               label if there is one
-    clustered  HDF5 with `events` (n, 2, 200, 4) of (E, px, py, pz) padded with zeros, `m_jj` (n,),
-               and `labels` (n,) if known
-    images     HDF5 with `data` (n, 2, size, size) and `m_jj` (n,), or the masses in an .npy file
+lhco       pandas HDF5, key `df`, one row per event: 700 x (pT, eta, phi) padded with zeros, then the
+           label if there is one
+clustered  HDF5 with `events` (n, 2, 200, 4) of (E, px, py, pz) padded with zeros, `m_jj` (n,),
+           and `labels` (n,) if known
+images     HDF5 with `data` (n, 2, size, size) and `m_jj` (n,), or the masses in an .npy file
 """
 
 from __future__ import annotations
@@ -18,6 +16,7 @@ import h5py
 import numpy as np
 
 from hpcml.errors import UsageError
+from hpcml.readers.checks import require_finite, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,10 +27,15 @@ KEY = "df"
 PARTICLES = 700
 MOMENTA = 3 * PARTICLES
 UNKNOWN = 255
+EXPECTED = {
+    "lhco": f"LHC Olympics files hold one pandas frame under the key {KEY!r}",
+    "clustered": "clustered jets are `events` (n, 2, 200, 4), `m_jj` and perhaps `labels`",
+    "images": "ready images are `data` (n, 2, 40, 40), masses `m_jj` or a file of them (input `masses`)",
+}
 
 
 class Events(NamedTuple):
-    """particles: float64 (n, slots, 3), (pT in GeV, eta, phi) padded with zeros, of whole events.
+    """particles: float64 (n, slots, 3), (pT in GeV, eta, phi) padded with zeros, of complete events.
     label: uint8 (n,), 1 for signal, 0 for background, 255 where the file does not say."""
 
     particles: NDArray[np.float64]
@@ -67,7 +71,7 @@ def count_events(path: Path, layout: str = "lhco") -> int:
                 rows = file["events" if layout == "clustered" else "data"]
             return int(rows.shape[0])
     except (OSError, KeyError) as error:
-        raise _unreadable(path, layout, error) from error
+        raise unreadable(path, EXPECTED[layout], error) from error
 
 
 def read_events(path: Path, first: int, *, count: int) -> Events:
@@ -83,7 +87,7 @@ def read_events(path: Path, first: int, *, count: int) -> Events:
             f"{path} has {values.shape[1]} columns, expected {MOMENTA + 1}",
             "700 times (pT, eta, phi), then the label, or no label at all",
         )
-    _finite(path, values, first)
+    require_finite(path, values, first, row="event")
     label = np.full(len(values), UNKNOWN, np.uint8)
     if values.shape[1] > MOMENTA:
         label = values[:, -1].astype(np.uint8)
@@ -100,12 +104,12 @@ def read_clustered(path: Path, first: int, *, count: int) -> Clustered:
             m_jj = file["m_jj"][part].astype(np.float64)
             label = _labels(file, part, count=len(momenta))
     except (OSError, KeyError) as error:
-        raise _unreadable(path, "clustered", error) from error
+        raise unreadable(path, EXPECTED["clustered"], error) from error
     if momenta.ndim != 4 or momenta.shape[1] != 2 or momenta.shape[3] != 4:
         found = ", ".join(map(str, momenta.shape[1:]))
         raise UsageError(f"{path}: `events` has shape (n, {found}), expected (n, 2, slots, 4)")
-    _finite(path, momenta, first)
-    _finite(path, m_jj, first)
+    require_finite(path, momenta, first, row="event")
+    require_finite(path, m_jj, first, row="event")
     px, py, pz = momenta[..., 1], momenta[..., 2], momenta[..., 3]
     pt = np.hypot(px, py)
     # empty slots and particles along the beam have no direction in the plane
@@ -114,7 +118,7 @@ def read_clustered(path: Path, first: int, *, count: int) -> Clustered:
 
 
 def read_images(path: Path, first: int, *, count: int, masses: Path | None, size: int) -> Pictures:
-    """Events first .. first+count of a file of images; `masses`, an .npy file with one mass an event,
+    """Events first .. first+count of a file of images; `masses`, an .npy file with one mass per event,
     when the images' file holds none. UsageError where shapes do not fit or values are not finite."""
     part = slice(first, first + count)
     try:
@@ -125,7 +129,7 @@ def read_images(path: Path, first: int, *, count: int, masses: Path | None, size
             if masses is None:
                 m_jj = file["m_jj"][part].astype(np.float64)
     except (OSError, KeyError) as error:
-        raise _unreadable(path, "images", error) from error
+        raise unreadable(path, EXPECTED["images"], error) from error
     if masses is not None:
         stored = np.load(masses, mmap_mode="r", allow_pickle=False)
         if stored.shape != (total,):
@@ -134,8 +138,8 @@ def read_images(path: Path, first: int, *, count: int, masses: Path | None, size
     if images.shape[1:] != (2, size, size):
         hint = "set image_size to what the file holds"
         raise UsageError(f"{path}: images of shape {images.shape[1:]}, expected (2, {size}, {size})", hint)
-    _finite(path, images, first)
-    _finite(masses or path, m_jj, first)
+    require_finite(path, images, first, row="event")
+    require_finite(masses or path, m_jj, first, row="event")
     return Pictures(images, m_jj, label)
 
 
@@ -154,23 +158,3 @@ def _labels(file: h5py.File, part: slice, *, count: int) -> NDArray[np.uint8]:
         return np.full(count, UNKNOWN, np.uint8)
     label: NDArray[np.uint8] = file["labels"][part].astype(np.uint8)
     return label
-
-
-def _finite(path: Path, values: NDArray[np.floating], first: int) -> None:
-    """UsageError that names the first event whose values are not all finite."""
-    bad = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
-    if bad.any():
-        event = first + int(np.argmax(bad))
-        raise UsageError(
-            f"{path}: event {event} holds a value that is not finite",
-            "mend or drop the event: it has no image",
-        )
-
-
-def _unreadable(path: Path, layout: str, error: Exception) -> UsageError:
-    expected = {
-        "lhco": f"LHC Olympics files hold one pandas frame under the key {KEY!r}",
-        "clustered": "clustered jets are `events` (n, 2, 200, 4), `m_jj` and perhaps `labels`",
-        "images": "ready images are `data` (n, 2, 40, 40), masses `m_jj` or a file of them (input `masses`)",
-    }
-    return UsageError(f"{path} holds no readable events: {error}", expected[layout])

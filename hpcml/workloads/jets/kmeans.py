@@ -1,10 +1,7 @@
 """k-means of one resampling with several initialisations, with integer weights for resampled events.
 
-Seeding, Lloyd's algorithm (scikit-learn), the choice of the best of several fits, and assigning jets to
-centres.
-
 Weights are taken as they are: the centres of repeated rows without repeating them. What initialisations
-have in common is done once for all of them: norms, the jets that seeding looks at, one matrix product a
+have in common is done once for all of them: norms, the jets that seeding looks at, one matrix product per
 seeding step, one for labelling. Seeding is k-means++ of our own: scikit-learn's converts all points to
 double precision for every candidate.
 """
@@ -18,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from hpcml.workloads.jets.minibatch import Centres, fit_minibatch
+from hpcml.workloads.refusals import refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +68,9 @@ def fit(
     fewer than `k` distinct jets.
     """
     if len(jets.points) < k:
-        raise ValueError(f"{len(jets.points)} distinct training jets for {k} clusters: widen train_interval")
+        raise refusal(
+            f"{len(jets.points)} distinct training jets for {k} clusters", "widen train_interval or lower k"
+        )
     if starts is None:
         looked_at = jets if algorithm == "lloyd" else _sample(jets, 3 * batch_size, rng=sample)
         starts = seed_centres(looked_at, k=k, streams=streams)
@@ -83,14 +83,14 @@ def fit(
             )
             for start, rng in zip(starts, streams, strict=True)
         ]
-    values = inertia(jets, np.stack([one.centres for one in found]))
-    return [Fit(*one, float(value)) for one, value in zip(found, values, strict=True)]
+    values = inertia(jets, np.stack([result.centres for result in found]))
+    return [Fit(*result, float(value)) for result, value in zip(found, values, strict=True)]
 
 
 def best_of(fits: Sequence[Fit], restarts: int) -> list[Fit]:
     """Of each `restarts` neighbouring fits the one with the lowest inertia, the first of equals."""
     groups = [fits[first : first + restarts] for first in range(0, len(fits), restarts)]
-    return [min(group, key=lambda one: one.inertia) for group in groups]
+    return [min(group, key=lambda result: result.inertia) for group in groups]
 
 
 def _lloyd(jets: Training, start: NDArray[np.float32]) -> Centres:
@@ -177,7 +177,7 @@ def assign_rows(
 ) -> NDArray[np.uint16]:
     """Clusters of the leading jets of some events of a memory-mapped `images` (events, jets, ...).
 
-    Reads chunks of events: the whole sample may exceed the memory. Returns uint16
+    Reads chunks of events: the complete sample may exceed the memory. Returns uint16
     (fits, len(rows), jets_per_event). `rows` ascending reads the file forwards.
     """
     labels = np.zeros((len(centres), len(rows), jets_per_event), np.uint16)

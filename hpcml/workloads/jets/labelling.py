@@ -1,6 +1,4 @@
-"""Which clusters are signal-rich: four ways to say it from the spectra alone.
-
-Labelling of clusters, for any number of runs at once.
+"""Labels clusters as signal-rich from their spectra alone, in one of four ways; any number of runs at once.
 
     maxdev      the share exceeds the inclusive shape by more than `threshold` robust deviations anywhere
     maxdev_fit  the same over the cluster's own 3-parameter dijet fit
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from hpcml.numerics.robust import trimmed_z
 from hpcml.workloads.jets import spectra
 
 if TYPE_CHECKING:
@@ -30,13 +29,13 @@ SMOOTHING = 7
 def deviations(
     counts: NDArray[np.integer], windows: NDArray[np.float64], *, method: Labelling = "maxdev"
 ) -> NDArray[np.float64]:
-    """Robust deviations z that `maxdev` or `maxdev_fit` compare: float64, shape of `counts`
+    """Trimmed deviations z that `maxdev` or `maxdev_fit` compare: float64, shape of `counts`
     (..., windows, k). windows: float64 (windows, 2), GeV."""
     values = spectra.excess(counts) if method == "maxdev" else spectra.fit_excess(counts, windows)
     filled = spectra.filled_clusters(counts)
     number = np.maximum(filled.sum(axis=-1), 1)
     scale = spectra.shares(counts).sum(axis=-1) / number[..., None]
-    return spectra.robust_z(values, scale, filled=filled)
+    return trimmed_z(values, scale, filled[..., None, :])
 
 
 def signal_rich(
@@ -49,7 +48,7 @@ def signal_rich(
 ) -> NDArray[np.bool_]:
     """Signal-rich clusters of `counts` (runs, windows, k): bool (runs, k).
 
-    streams: one generator a run, for `two_means` and `random`. ValueError when they are not as many.
+    streams: one generator per run, for `two_means` and `random`. ValueError when they are not as many.
     """
     if method in ("maxdev", "maxdev_fit"):
         return np.asarray((deviations(counts, windows, method=method) > threshold).any(axis=-2))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 EPOCHS = 100
 PATIENCE = 10  # steps without a lower smoothed inertia after which it stops
-REASSIGNED = 0.01  # centres with less than this share of the largest count start anew ...
+REASSIGNED = 0.01  # centres with less than this share of the largest count are moved to new jets ...
 MOST_REASSIGNED = 0.5  # ... at most this share of a batch at once
 
 
@@ -49,11 +49,11 @@ def fit_minibatch(
     since = since_reassigned = 0
     decay = min(2.0 * size / (total + 1), 1.0)
     steps = max(1, EPOCHS * total // size)
-    # arrays anew for each batch would cost more than all that is computed: the system hands out their pages
+    # new arrays for each batch would cost more than the computation: the system must provide their pages
     batches = np.empty((size, points.shape[1]), points.dtype)
     distances = np.empty((size, k), np.float32)
     for step in range(steps):
-        # jets that were drawn several times are looked at once
+        # jets that were drawn several times are computed once
         drawn = copies[rng.integers(0, total, size)]
         times = np.bincount(drawn, minlength=len(points))
         rows = np.flatnonzero(times)
@@ -90,7 +90,7 @@ def _move(
     """Bring each centre to the mean of all that it was given so far, this batch included."""
     from scipy.sparse import csc_array
 
-    # one entry a jet: adding rows costs a fifth of a product with a dense membership matrix
+    # one entry per jet: adding rows costs a fifth of a product with a dense membership matrix
     entries = (times.astype(np.float32), label, np.arange(len(batch) + 1))
     sums = csc_array(entries, shape=(len(centres), len(batch))) @ batch
     added = np.bincount(label, weights=times, minlength=len(centres))

@@ -1,11 +1,9 @@
 """Jet images -> jet images: a small language of tokens, applied left to right.
 
-    w P    each pixel to the power P; P = 0 marks the non-zero pixels with 1
-    s S    Gaussian smearing with S pixels in both axes, cut at 4 S, reflecting borders
-    N      divide by the sum of the pixels
-    none   nothing
-
-Parsing and applying these tokens.
+w P    each pixel to the power P; P = 0 marks the non-zero pixels with 1
+s S    Gaussian smearing with S pixels in both axes, cut at 4 S, reflecting borders
+N      divide by the sum of the pixels
+none   nothing
 """
 
 from __future__ import annotations
@@ -84,7 +82,7 @@ def _smear(images: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
 
 def _normalise(images: NDArray[np.float32]) -> NDArray[np.float32]:
     # Cast first, sum afterwards: a sum that casts on the way goes through a buffer of 8192 values
-    # whose borders fall into images, and rounding would depend on the place in the block.
+    # whose borders fall into images, and rounding would depend on the position in the block.
     pixels = images.reshape(*images.shape[:-2], -1).astype(np.float64)
     total = pixels.sum(axis=-1, keepdims=True)
     normalised: NDArray[np.float64] = pixels / np.where(total > 0, total, 1.0)

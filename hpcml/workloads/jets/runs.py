@@ -1,7 +1,4 @@
-"""Which rows of a merged scan, evaluation or re-binning belong together.
-
-Reading the tables of earlier steps.
-"""
+"""Reads merged scans, evaluations, re-binnings: which rows belong together, how many clusters they have."""
 
 from __future__ import annotations
 
@@ -47,9 +44,10 @@ def runs_of(table: Input, swept: Sequence[str]) -> list[Runs]:
             values[name] = np.repeat(np.asarray(table.payload(name)), number)
         except UsageError:
             continue  # not swept: no column of the units
-    injected = np.asarray(table.array("injected", "statistics")).astype(np.int64)
-    resampling = np.asarray(table.array("resampling", "statistics")).astype(np.int64)
-    initialisation = np.asarray(table.array("initialisation", "statistics")).astype(np.int64)
+    injected, resampling, initialisation = (
+        column.astype(np.int64)
+        for column in table.columns("statistics", "injected", "resampling", "initialisation")
+    )
     groups: dict[tuple[Any, ...], list[int]] = {}
     for row, key in enumerate(zip(injected.tolist(), *(v.tolist() for v in values.values()), strict=True)):
         groups.setdefault(key, []).append(row)
@@ -65,25 +63,8 @@ def runs_of(table: Input, swept: Sequence[str]) -> list[Runs]:
     ]
 
 
-def has_column(table: Input, column: str, name: str) -> bool:
-    """Whether `table` is a step input whose table `name` has this column."""
-    try:
-        table.array(column, name)
-    except UsageError:
-        return False
-    return True
-
-
-def jets_of(source: Input) -> NDArray[np.float32]:
-    """The jets of an events step, memory-mapped float32 (events, 2, ...): components where it has them,
-    images otherwise. UsageError when it has neither."""
-    for column, table in (("feature", "features"), ("image", "images")):
-        if has_column(source, column, table):
-            return source.array(column, table)
-    raise UsageError("the input holds no jets", "name a step jets.images, jets.synthetic or jets.project")
-
-
-def masses_and_labels(source: Input) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-    """m_jj in GeV and label of an events step, (events,) each."""
-    table = "features" if has_column(source, "m_jj", "features") else "images"
-    return np.asarray(source.array("m_jj", table)), np.asarray(source.array("label", table))
+def require_clusters(scan: Input, k: int) -> None:
+    """UsageError unless the runs of a merged scan have `k` clusters."""
+    found = scan.array("background", "counts").shape[2]
+    if found != k:
+        raise UsageError(f"the scan has {found} clusters, k is {k}", "set k to what it has")

@@ -1,6 +1,6 @@
 """Scans without and with signal -> null distribution, p and Z, and where a significance is reached.
 
-Gathering the runs of several steps and scoring them, one statistic at a time.
+The runs of several steps are gathered and scored, one statistic at a time.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from hpcml.errors import UsageError
+from hpcml.numerics.intervals import quartiles
 from hpcml.workloads.jets import calibration
+from hpcml.workloads.jets.resampling import ORIGINAL
+from hpcml.workloads.refusals import refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Columns = Mapping[str, NDArray[Any]]
 
 
 class RunValues(NamedTuple):
@@ -49,22 +53,22 @@ class Point(NamedTuple):
 
 def gather(steps: Sequence[RunValues]) -> RunValues:
     """The runs of several steps as one. A run that two steps hold counts once and must be the same in both:
-    UsageError names the first that is not."""
-    columns = [np.concatenate(parts) for parts in zip(*(one[1:] for one in steps), strict=True)]
-    source = np.repeat(np.arange(len(steps)), [len(one.value) for one in steps])
-    joined = RunValues(" and ".join(one.source for one in steps), *columns)
+    ValueError names the first that is not."""
+    columns = [np.concatenate(parts) for parts in zip(*(step[1:] for step in steps), strict=True)]
+    source = np.repeat(np.arange(len(steps)), [len(step.value) for step in steps])
+    joined = RunValues(" and ".join(step.source for step in steps), *columns)
     order = np.lexsort((source, joined.initialisation, joined.resampling, joined.injected))
     names = np.stack([joined.injected, joined.resampling, joined.initialisation], axis=1)[order]
     again = np.r_[False, (names[1:] == names[:-1]).all(axis=1)]
     value = joined.value[order]
     differs = np.flatnonzero(again & np.r_[False, value[1:] != value[:-1]])
     if differs.size:
-        place = int(differs[0])
-        injected, b, i = names[place].tolist()
-        first, second = (steps[source[order[one]]].source for one in (place - 1, place))
-        raise UsageError(
+        position = int(differs[0])
+        injected, b, i = names[position].tolist()
+        first, second = (steps[source[order[at]]].source for at in (position - 1, position))
+        raise refusal(
             f"resampling {b}, initialisation {i} with {injected} injected events is "
-            f"{value[place - 1]:.6g} in {first}, {value[place]:.6g} in {second}",
+            f"{value[position - 1]:.6g} in {first}, {value[position]:.6g} in {second}",
             "these steps differ in seed, events or parameters, or number their resamplings alike by mistake",
         )
     kept = order[~again]
@@ -72,7 +76,7 @@ def gather(steps: Sequence[RunValues]) -> RunValues:
 
 
 def scored(runs: RunValues, *, how: calibration.Ensemble, size: int) -> list[Point]:
-    """Points by injected events, ascending, against the resamplings with none. UsageError without any."""
+    """Points by injected events, ascending, against the resamplings with none. ValueError without any."""
     found: dict[int, tuple[NDArray[np.int64], NDArray[np.float64], float]] = {}
     for injected in np.unique(runs.injected).tolist():
         own = runs.injected == injected
@@ -81,11 +85,11 @@ def scored(runs: RunValues, *, how: calibration.Ensemble, size: int) -> list[Poi
         )
         found[injected] = numbers, values, float(runs.signal_to_background[own].mean())
     numbers, values, _ = found.get(0, (np.zeros(0, np.int64), np.zeros(0), 0.0))
-    null = values[numbers != calibration.ORIGINAL]
+    null = values[numbers != ORIGINAL]
     if null.size == 0:
         enough = f" with {size} initialisations" if size else ""
-        raise UsageError(
-            f"{runs.source} hold no resampling without signal{enough}",
+        raise refusal(
+            f"no resampling without signal{enough} in {runs.source}",
             "scan the background alone (injected: 0), or lower ensemble_size",
         )
     return [
@@ -94,7 +98,7 @@ def scored(runs: RunValues, *, how: calibration.Ensemble, size: int) -> list[Poi
             ratio,
             numbers,
             calibration.score(values, null),
-            _spread(values[numbers != calibration.ORIGINAL], null),
+            _spread(values[numbers != ORIGINAL], null),
             null.size,
         )
         for injected, (numbers, values, ratio) in found.items()
@@ -104,42 +108,83 @@ def scored(runs: RunValues, *, how: calibration.Ensemble, size: int) -> list[Poi
 def _spread(values: NDArray[np.float64], null: NDArray[np.float64]) -> calibration.Scores:
     """Quartiles of the statistic, and of p and Z of each value (not p of the quartile)."""
     each = calibration.score(values, null)
-    z = calibration.quantiles(each.z)
+    z = quartiles(each.z)
     # a quartile that no null value reaches is as much a bound as the values that it is made of
     limit = np.abs(z) >= np.abs(each.z[each.is_bound]).min(initial=np.inf)
-    p = calibration.quantiles(each.p)[::-1]
-    return calibration.Scores(calibration.quantiles(values), p, z, limit)
+    p = quartiles(each.p)[::-1]
+    return calibration.Scores(quartiles(values), p, z, limit)
 
 
 def point_columns(points: Sequence[Point]) -> dict[str, NDArray[Any]]:
-    """Points as columns of a table, one row each."""
+    """Points as columns of a table, point row each."""
     return {
-        "injected": np.array([one.injected for one in points], np.uint32),
-        "signal_to_background": np.array([one.signal_to_background for one in points]),
-        "resamplings": np.array([(one.resampling >= 0).sum() for one in points], np.uint32),
-        "null_size": np.array([one.null_size for one in points], np.uint32),
-        "value": np.stack([one.spread.value for one in points]),
-        "p": np.stack([one.spread.p for one in points]),
-        "z": np.stack([one.spread.z for one in points]),
-        "z_is_bound": np.stack([one.spread.is_bound for one in points]).astype(np.uint8),
+        "injected": np.array([point.injected for point in points], np.uint32),
+        "signal_to_background": np.array([point.signal_to_background for point in points]),
+        "resamplings": np.array([(point.resampling >= 0).sum() for point in points], np.uint32),
+        "null_size": np.array([point.null_size for point in points], np.uint32),
+        "value": np.stack([point.spread.value for point in points]),
+        "p": np.stack([point.spread.p for point in points]),
+        "z": np.stack([point.spread.z for point in points]),
+        "z_is_bound": np.stack([point.spread.is_bound for point in points]).astype(np.uint8),
     }
 
 
 def sample_columns(points: Sequence[Point]) -> dict[str, NDArray[Any]]:
-    """The values of all points as columns of a table, one row each."""
-    size = [len(one.resampling) for one in points]
+    """The values of all points as columns of a table, point row each."""
+    size = [len(point.resampling) for point in points]
     return {
-        "injected": np.repeat(np.array([one.injected for one in points], np.uint32), size),
-        "resampling": np.concatenate([one.resampling for one in points]).astype(np.int32),
-        "value": np.concatenate([one.each.value for one in points]),
-        "p": np.concatenate([one.each.p for one in points]),
-        "z": np.concatenate([one.each.z for one in points]),
-        "z_is_bound": np.concatenate([one.each.is_bound for one in points]).astype(np.uint8),
+        "injected": np.repeat(np.array([point.injected for point in points], np.uint32), size),
+        "resampling": np.concatenate([point.resampling for point in points]).astype(np.int32),
+        "value": np.concatenate([point.each.value for point in points]),
+        "p": np.concatenate([point.each.p for point in points]),
+        "z": np.concatenate([point.each.z for point in points]),
+        "z_is_bound": np.concatenate([point.each.is_bound for point in points]).astype(np.uint8),
     }
 
 
-def crossing_of(columns: Mapping[str, NDArray[Any]], *, level: float) -> calibration.Crossing:
+def crossing_of(columns: Columns, *, level: float) -> calibration.Crossing:
     """Where the median significance of `point_columns` reaches `level`."""
     events = columns["injected"].astype(np.float64)
     bound = columns["z_is_bound"][:, 1].astype(bool)
     return calibration.crossing(events, columns["z"][:, 1], bound, level=level)
+
+
+def headline(points: Columns, samples: Columns, crossings: Columns) -> dict[str, Any]:
+    """What a search ends with, from the tables `points`, `samples` and `crossings`.
+
+    For each statistic, and with `_fit` after its name for the classical search:
+    _null_size. _observed, _observed_p, _observed_z with errors: the data set itself, where it was scanned.
+    _injected_events, _median_z, _median_z_is_bound: arrays, by number of injected events.
+    _events_at_3_sigma (the level asked for): events for that median Z, NaN if nowhere.
+    """
+    results: dict[str, Any] = {}
+    for row, (statistic, method) in enumerate(
+        zip(crossings["statistic"].tolist(), crossings["method"].tolist(), strict=True)
+    ):
+        name = statistic.decode() + ("" if method == b"scan" else f"_{method.decode()}")
+        own, values = (
+            {key: column[_rows(columns, statistic, method)] for key, column in columns.items()}
+            for columns in (points, samples)
+        )
+        null_size = int(own["null_size"][0])
+        results[f"{name}_null_size"] = null_size
+        observed = (values["resampling"] == ORIGINAL) & (values["injected"] == 0)
+        # `ensemble: each` has several values of the data set itself: then there is no observed one
+        if observed.sum() == 1:
+            value, p, z, is_bound = (values[key][observed] for key in ("value", "p", "z", "z_is_bound"))
+            scores = calibration.Scores(value, p, z, is_bound.astype(np.bool_))
+            results[f"{name}_observed"] = float(scores.value[0])
+            for key, found in calibration.score_summary(scores, null_size).items():
+                results[f"{name}_observed_{key}"] = found[0]
+        filled = own["injected"] > 0
+        if filled.any():
+            results[f"{name}_injected_events"] = own["injected"][filled]
+            results[f"{name}_median_z"] = own["z"][filled, 1]
+            results[f"{name}_median_z_is_bound"] = own["z_is_bound"][filled, 1].astype(np.bool_)
+            results[f"{name}_events_at_{crossings['z'][row]:g}_sigma"] = float(crossings["events"][row])
+    return results
+
+
+def _rows(columns: Columns, statistic: bytes, method: bytes) -> NDArray[np.bool_]:
+    rows: NDArray[np.bool_] = (columns["statistic"] == statistic) & (columns["method"] == method)
+    return rows

@@ -1,7 +1,4 @@
-"""Test statistics: how much signal-rich clusters differ from the scaled signal-poor ones.
-
-The aggregated statistics (rich against poor), those of single clusters, and the diagnostics with truth
-labels, for any number of runs at once.
+"""Test statistics: how much signal-rich clusters differ from the scaled signal-poor ones; many runs at once.
 
 Notation: P_b, R_b poor and rich spectra; c = sum R / sum P; B_b = c P_b is the background
 estimate. Source: arXiv:2402.17714; where windows overlap, sums are scaled by the factor that

@@ -129,7 +129,7 @@ def _assemble(
     constituent_pt[constituent_pt < MIN_CONSTITUENT_PT] = 0.0
     order = np.argsort(-constituent_pt, axis=1, kind="stable")[:, :MAX_CONSTITUENTS]
     columns = (constituent_pt, prong.eta + eta.reshape(-1, 1), prong.phi + phi.reshape(-1, 1))
-    stacked = np.stack([np.take_along_axis(one, order, axis=1) for one in columns], axis=-1)
+    stacked = np.stack([np.take_along_axis(column, order, axis=1) for column in columns], axis=-1)
     stacked[stacked[..., 0] == 0] = 0.0
     padded = np.zeros((len(stacked), MAX_CONSTITUENTS, 3))
     padded[:, : stacked.shape[1]] = stacked

@@ -1,7 +1,4 @@
-"""Pseudo-experiments of the classical search: smooth background, injected signal, refit.
-
-Drawing binned toys and their statistics.
-"""
+"""Pseudo-experiments of the classical search: smooth background, injected signal, refit."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ def draw_background(
 ) -> NDArray[np.int64]:
     """Binned background of `toys` pseudo-experiments, int64 (toys, windows).
 
-    curve: float64 (windows,), expected background; total: background events of the whole file. How
+    curve: float64 (windows,), expected background; total: background events of the complete file. How
     many of them fall into the windows is binomial, where is multinomial. ValueError for a curve above
     `total`.
     """

@@ -28,9 +28,10 @@ def run():
 def test_mean_images():
     pixels = np.random.default_rng(2).random((30, 2, 40, 40), np.float32)
     label = np.repeat([0, 1, 255], 10).astype(np.uint8)
-    figure = figures_events.mean_images(pixels, label).figure
+    figure = figures_events.mean_images(pixels, label, half_width=0.5).figure
     pictures = [axis.images[0].get_array() for axis in figure.axes if axis.images]
     assert len(pictures) == 6
+    assert figure.axes[0].images[0].get_extent() == [-0.5, 0.5, -0.5, 0.5]
     for number, picture in enumerate(pictures):
         kind, jet = divmod(number, 2)
         mean = pixels[10 * kind : 10 * kind + 10, jet].mean(axis=0, dtype=float)
@@ -41,7 +42,7 @@ def test_null_distribution():
     rng = np.random.default_rng(3)
     null, signal = rng.gamma(9, 0.4, 200), rng.gamma(9, 0.8, 40)
     points = [SweepPoint(0, {}, null, 2.5), SweepPoint(100, {}, signal, float("nan"))]
-    axis = figures_scan.null_distribution(points).figure.axes[0]
+    axis = figures_scan.null_distribution(points, "mls_two_sided").figure.axes[0]
     assert sum(patch.get_height() for patch in axis.patches[:40]) == 200
     lines = [line.get_xdata()[0] for line in axis.lines]
     assert lines == pytest.approx([2.5, np.median(signal)])

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+from given import SEED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hpcml.directory.inputs import FileInput
 from hpcml.errors import UsageError
+from hpcml.testing import run_in_memory
 from hpcml.workloads.jets import clustering, images, inputs, reprocessing, synthetic
-from hpcml.workloads.jets.parameters import ImageParameters
-from hpcml.workloads.jets.steps.events import JetImages
+from hpcml.workloads.jets.steps.images import ImageParameters, JetImages
 
 
 @pytest.fixture(scope="module")
@@ -91,18 +93,18 @@ def test_images_do_not_depend_on_the_block():
             assert np.array_equal(together, apart), (text, size)
 
 
-def test_block_size_changes_no_event(jets_data, lhco, engine):
+def test_block_size_changes_no_event(jets_data, lhco):
     workload = JetImages(ImageParameters(block_size=333, reprocess="none"))
-    again = engine.run(workload, {"events": engine.Input(paths=[jets_data / "lhco_rnd_tiny.h5"])}, order=-1)
+    again = run_in_memory(workload, {"events": jets_data / "lhco_rnd_tiny.h5"}, seed=SEED, order=(3, 2, 1, 0))
     assert again.keys()[:2] == ["events-000000-000332", "events-000333-000665"]
     for name, column in lhco.tables["images"].items():
         assert np.array_equal(column, again.tables["images"][name]), name
 
 
-def test_keys_are_unique_over_several_files(jets_data, engine):
+def test_keys_are_unique_over_several_files(jets_data):
     path = jets_data / "lhco_rnd_tiny.h5"
     units = list(
-        JetImages(ImageParameters(block_size=400)).units({"events": engine.Input(paths=[path, path])})
+        JetImages(ImageParameters(block_size=400)).units({"events": FileInput("events", [path, path])})
     )
     assert [unit.key for unit in units][2:4] == ["events-000800-000999", "events-001000-001399"]
     assert units[3].payload == {"file": 1, "first": 0, "count": 400}

@@ -4,11 +4,13 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from given import SEED
 
+from hpcml.directory.inputs import FileInput
 from hpcml.errors import UsageError
+from hpcml.testing import run_in_memory
 from hpcml.workloads.jets import clustering, images, inputs
-from hpcml.workloads.jets.parameters import ImageParameters
-from hpcml.workloads.jets.steps.events import JetImages
+from hpcml.workloads.jets.steps.images import ImageParameters, JetImages
 
 
 def write_lhco(path, particles, label=None):
@@ -22,26 +24,24 @@ def real(jets_data):
     return inputs.read_events(jets_data / "lhco_rnd_tiny.h5", 0, count=20)
 
 
-def run(engine, paths, masses=(), **parameters):
+def run(paths, masses=(), **parameters):
     workload = JetImages(ImageParameters(**({"reprocess": "none", "block_size": 8} | parameters)))
-    given = {"events": engine.Input(paths=list(paths))}
-    if masses:
-        given["masses"] = engine.Input(paths=list(masses))
-    return engine.run(workload, given).tables["images"]
+    given = {"events": list(paths)} | ({"masses": list(masses)} if masses else {})
+    return run_in_memory(workload, given, seed=SEED).tables["images"]
 
 
-def test_data_without_labels_are_unknown(engine, tmp_path, real):
+def test_data_without_labels_are_unknown(tmp_path, real):
     write_lhco(tmp_path / "data.h5", real.particles)
-    found = run(engine, [tmp_path / "data.h5"])
+    found = run([tmp_path / "data.h5"])
     assert (found["label"] == 255).all()
-    assert (run(engine, [tmp_path / "data.h5"], label="signal")["label"] == 1).all()
+    assert (run([tmp_path / "data.h5"], label="signal")["label"] == 1).all()
 
 
 def test_a_value_that_is_not_finite_names_file_and_event(tmp_path, real):
     broken = real.particles.copy()
     broken[13, 4, 1] = np.nan
     write_lhco(tmp_path / "broken.h5", broken, real.label)
-    with pytest.raises(UsageError, match=r"broken\.h5: event 13 holds"):
+    with pytest.raises(UsageError, match=r"broken\.h5: event 13 contains"):
         inputs.read_events(tmp_path / "broken.h5", 10, count=10)
     assert len(inputs.read_events(tmp_path / "broken.h5", 0, count=10).label) == 10
 
@@ -65,9 +65,9 @@ def clustered(real, tmp_path_factory):
     return path, dijets
 
 
-def test_clustered_jets_give_the_images_of_their_particles(engine, clustered):
+def test_clustered_jets_give_the_images_of_their_particles(clustered):
     path, dijets = clustered
-    found = run(engine, [path], layout="clustered", convention="original")
+    found = run([path], layout="clustered", convention="original")
     expected = images.jet_images(dijets.constituents, mirrored=True)
     # single precision moves a constituent across a pixel's edge now and then
     same = np.abs(found["image"] - expected).max(axis=(2, 3)) < 1e-4
@@ -78,7 +78,7 @@ def test_clustered_jets_give_the_images_of_their_particles(engine, clustered):
     assert set(found["label"]) <= {0, 1}
 
 
-def test_ready_images_sorted_by_mass(engine, clustered, tmp_path):
+def test_ready_images_sorted_by_mass(clustered, tmp_path):
     """Two files, background and signal, with their masses beside them: nothing but the label is set."""
     _, dijets = clustered
     pictures = images.jet_images(dijets.constituents)
@@ -86,7 +86,7 @@ def test_ready_images_sorted_by_mass(engine, clustered, tmp_path):
     with h5py.File(tmp_path / "bkg.h5", "w") as file:
         file["data"] = pictures[order]
     np.save(tmp_path / "bkg.npy", dijets.m_jj[order])
-    found = run(engine, [tmp_path / "bkg.h5"], [tmp_path / "bkg.npy"], layout="images", label="background")
+    found = run([tmp_path / "bkg.h5"], [tmp_path / "bkg.npy"], layout="images", label="background")
     assert np.array_equal(found["image"], pictures[order])
     assert np.array_equal(found["m_jj"], np.sort(dijets.m_jj))
     assert not found["label"].any()
@@ -99,11 +99,11 @@ def test_ready_images_sorted_by_mass(engine, clustered, tmp_path):
         ({"masses": 3}, r"bkg\.npy holds \(3,\) masses, .*bkg\.h5 5 events"),
         ({"shape": (5, 2, 20, 20)}, r"images of shape \(2, 20, 20\), expected \(2, 40, 40\)"),
         ({"files": 2}, "2 files of images and 1 of masses"),
-        ({"nan": True}, r"bkg\.npy: event 2 holds a value that is not finite"),
-        ({"none": True}, "holds no readable events"),
+        ({"nan": True}, r"bkg\.npy: event 2 contains a value that is not finite"),
+        ({"none": True}, r"bkg\.h5 cannot be read"),
     ],
 )
-def test_ready_images_that_are_wrong(engine, tmp_path, change, message):
+def test_ready_images_that_are_wrong(tmp_path, change, message):
     with h5py.File(tmp_path / "bkg.h5", "w") as file:
         file["data"] = np.full(change.get("shape", (5, 2, 40, 40)), 1 / 1600, "f4")
     masses = np.arange(3000.0, 3000.0 + change.get("masses", 5))
@@ -112,17 +112,16 @@ def test_ready_images_that_are_wrong(engine, tmp_path, change, message):
     np.save(tmp_path / "bkg.npy", masses)
     with pytest.raises(UsageError, match=message):
         run(
-            engine,
             [tmp_path / "bkg.h5"] * change.get("files", 1),
             [] if "none" in change else [tmp_path / "bkg.npy"],
             layout="images",
         )
 
 
-def test_masses_belong_to_ready_images(engine, tmp_path):
+def test_masses_belong_to_ready_images(tmp_path):
     with pytest.raises(UsageError, match="belongs to layout images"):
         JetImages(ImageParameters()).open(
-            {"events": engine.Input(paths=[]), "masses": engine.Input(paths=[tmp_path])}
+            {"events": FileInput("events", []), "masses": FileInput("masses", [tmp_path])}
         )
 
 

@@ -4,21 +4,18 @@ import dataclasses
 
 import numpy as np
 import pytest
+from given import SEED
 
 from hpcml.errors import UsageError
-from hpcml.numerics.pvalues import empirical_p
-from hpcml.workloads.jets import calibration, counting, significance, toys
+from hpcml.numerics.pvalues import empirical_p, p_error
+from hpcml.testing import run_in_memory
+from hpcml.workloads.jets import toys
 from hpcml.workloads.jets.evaluation import EvaluationSettings
-from hpcml.workloads.jets.parameters import ScanParameters
-from hpcml.workloads.jets.parameters_results import (
-    EvaluateParameters,
-    RebinParameters,
-    SignificanceParameters,
-    ToyParameters,
-)
-from hpcml.workloads.jets.steps.evaluate import EvaluateCounts, Rebinned
-from hpcml.workloads.jets.steps.scan import ClusterScan
-from hpcml.workloads.jets.steps.significance import FitToys, Significances
+from hpcml.workloads.jets.steps.evaluate import EvaluateCounts, EvaluateParameters
+from hpcml.workloads.jets.steps.rebin import Rebinned, RebinParameters
+from hpcml.workloads.jets.steps.scan import ClusterScan, ScanParameters
+from hpcml.workloads.jets.steps.significance import SignificanceParameters, Significances
+from hpcml.workloads.jets.steps.toys import FitToys, ToyParameters
 
 SMALL = {
     "k": 6, "evaluation_interval": (2600.0, 4200.0), "train_interval": (2600.0, 2800.0),
@@ -31,38 +28,40 @@ def scan(**changes):
     return ClusterScan(ScanParameters(**(SMALL | changes)))
 
 
-@pytest.fixture(scope="module")
-def scanned(engine, simulated):
-    return engine.run(scan(), {"images": simulated})
+def run(workload, seed=SEED, **inputs):
+    return run_in_memory(workload, inputs, seed=seed)
 
 
 @pytest.fixture(scope="module")
-def injected(engine, simulated):
-    runs = [
-        engine.run(scan(injected=n, include_original=False), {"images": simulated}, sweep=("injected", n))
-        for n in (40, 120)
-    ]
-    return engine.joined(*runs)
+def scanned(simulated):
+    return run(scan(), images=simulated)
 
 
-def test_evaluating_as_the_scan_did_changes_nothing(engine, scanned):
-    found = engine.run(EvaluateCounts(EvaluateParameters(k=6, block_size=4)), {"scan": scanned})
+@pytest.fixture(scope="module")
+def injected(simulated):
+    return run(
+        [({"injected": number}, scan(injected=number, include_original=False)) for number in (40, 120)],
+        images=simulated,
+    )
+
+
+def test_evaluating_as_the_scan_did_changes_nothing(scanned):
+    found = run(EvaluateCounts(EvaluateParameters(k=6, block_size=4)), scan=scanned)
     for name, column in found.tables["statistics"].items():
         assert np.array_equal(column, scanned.tables["statistics"][name]), name
 
 
-def test_evaluating_with_another_labelling(engine, scanned):
+def test_evaluating_with_another_labelling(scanned):
     rich = {}
     for labelling in ("maxdev", "maxdev_fit", "two_means", "random"):
         how = EvaluationSettings(labelling=labelling, threshold=2.0)
         workload = EvaluateCounts(EvaluateParameters(k=6, evaluation=how, block_size=5))
-        found = engine.run(workload, {"scan": scanned}).tables["statistics"]
+        found = run(workload, scan=scanned).tables["statistics"]
         rich[labelling] = found["rich"]
         assert np.array_equal(found["n_rich"], found["rich"].sum(axis=1))
-        again = engine.run(
-            EvaluateCounts(dataclasses.replace(workload.parameters)), {"scan": scanned}, order=-1
-        )
-        assert np.array_equal(again.tables["statistics"]["rich"], found["rich"])
+        again = EvaluateCounts(dataclasses.replace(workload.parameters))
+        backwards = run_in_memory(again, {"scan": scanned}, seed=SEED, order=(4, 3, 2, 1, 0))
+        assert np.array_equal(backwards.tables["statistics"]["rich"], found["rich"])
     assert len({one.tobytes() for one in rich.values()}) == 4
 
 
@@ -72,51 +71,49 @@ def test_a_scan_of_other_clusters_is_refused(scanned):
 
 
 @pytest.mark.parametrize("mode", ["resamplings", "signal"])
-def test_rebinning_into_the_same_windows_changes_nothing(engine, simulated, scanned, injected, mode):
+def test_rebinning_into_the_same_windows_changes_nothing(simulated, scanned, injected, mode):
     source = scanned if mode == "resamplings" else injected
     workload = Rebinned(RebinParameters(**WINDOWS, window_width=100.0, window_steps=16))
-    found = engine.run(workload, {"images": simulated, "scan": source})
+    found = run(workload, images=simulated, scan=source)
     for table in ("counts", "statistics"):
         for name, column in found.tables[table].items():
             assert np.array_equal(column, source.tables[table][name]), name
 
 
-def test_finer_windows_add_up_to_the_coarse_ones(engine, simulated, scanned):
+def test_finer_windows_add_up_to_the_coarse_ones(simulated, scanned):
     workload = Rebinned(RebinParameters(**WINDOWS, window_width=50.0, window_steps=32))
-    found = engine.run(workload, {"images": simulated, "scan": scanned})
+    found = run(workload, images=simulated, scan=scanned)
     fine = found.tables["counts"]["background"].reshape(-1, 16, 2, 6).sum(axis=2)
     assert np.array_equal(fine, scanned.tables["counts"]["background"])
     assert [unit.key for unit in found.units] == [unit.key for unit in scanned.units]
-    assert len(list(workload.report({"finer": found}))) == 2
+    assert len(list(workload.report(found, {}))) == 2
 
 
-def test_rebinning_another_resampling_is_refused(engine, simulated, scanned):
+def test_rebinning_another_resampling_is_refused(simulated, scanned):
     workload = Rebinned(RebinParameters(**WINDOWS))
     with pytest.raises(UsageError, match="not the one of the scan"):
-        engine.run(workload, {"images": simulated, "scan": scanned}, seed=7)
+        run(workload, seed=7, images=simulated, scan=scanned)
 
 
-def test_rebinning_needs_centres(engine, simulated):
-    bare = engine.run(scan(keep_centres=False, resamplings=1), {"images": simulated})
+def test_rebinning_needs_centres(simulated):
+    bare = run(scan(keep_centres=False, resamplings=1), images=simulated)
     with pytest.raises(UsageError, match="kept no centres"):
         Rebinned(RebinParameters(**WINDOWS)).open({"images": simulated, "scan": bare})
 
 
-def toy_run(engine, simulated, values, **changes):
-    return engine.joined(
-        *(
-            engine.run(
-                FitToys(ToyParameters(evaluation_interval=(2600.0, 4200.0), injected=n, **changes)),
-                {"images": simulated},
-                sweep=("injected", n),
-            )
-            for n in values
+def toy_run(simulated, values, **changes):
+    combinations = [
+        (
+            {"injected": number},
+            FitToys(ToyParameters(evaluation_interval=(2600.0, 4200.0), injected=number, **changes)),
         )
-    )
+        for number in values
+    ]
+    return run(combinations, images=simulated)
 
 
-def test_toys_hold_the_events_of_the_sample(engine, simulated):
-    found = toy_run(engine, simulated, (0, 100), toys=400, block_size=150).tables["statistics"]
+def test_toys_hold_the_events_of_the_sample(simulated):
+    found = toy_run(simulated, (0, 100), toys=400, block_size=150).tables["statistics"]
     table = simulated.tables["images"]
     inside = (table["m_jj"] >= 2600) & (table["m_jj"] < 4200)
     background = int((inside & (table["label"] == 0)).sum())
@@ -129,7 +126,7 @@ def test_toys_hold_the_events_of_the_sample(engine, simulated):
 
 def test_toys_of_overlapping_windows_are_refused(simulated):
     workload = FitToys(ToyParameters(window_width=200.0))
-    with pytest.raises(UsageError, match="do not overlap"):
+    with pytest.raises(UsageError, match="must not overlap"):
         workload.open({"images": simulated})
 
 
@@ -139,12 +136,10 @@ def test_more_signal_than_there_is_is_refused():
 
 
 @pytest.fixture(scope="module")
-def significances(engine, simulated, scanned, injected):
+def significances(simulated, scanned, injected):
     workload = Significances(SignificanceParameters(statistics=("mls_one_sided", "chisq_ndof")))
-    given = {
-        "scan": scanned, "signal": injected, "toys": toy_run(engine, simulated, (0, 40, 120), toys=200),
-    }  # fmt: skip
-    return workload, engine.run(workload, given)
+    toys = toy_run(simulated, (0, 40, 120), toys=200)
+    return workload, run(workload, scan=scanned, signal=injected, toys=toys)
 
 
 def test_points(significances, scanned, injected):
@@ -175,7 +170,7 @@ def test_samples(significances, scanned):
 
 def test_figures_show_the_tables(significances, tmp_path):
     workload, found = significances
-    figures = {one.name: one.figure for one in workload.report({"significance": found})}
+    figures = {figure.name: figure.figure for figure in workload.report(found, {})}
     assert list(figures) == [
         "null-distribution-mls_one_sided", "sensitivity-mls_one_sided",
         "null-distribution-chisq_ndof", "sensitivity-chisq_ndof",
@@ -203,98 +198,69 @@ def test_figures_show_the_tables(significances, tmp_path):
         figure.savefig(tmp_path / f"{name}.png")
 
 
-def test_a_step_that_swept_more_is_refused(engine, scanned):
-    twice = engine.joined(scanned, scanned)
-    workload = Significances(SignificanceParameters())
+def test_the_summary_of_a_search(significances):
+    """What a physicist reads at the end: the data set itself, the sensitivity, the classical search."""
+    workload, found = significances
+    summary = workload.summarise(found)
+    points, samples = found.tables["points"], found.tables["samples"]
+    own = (points["statistic"] == b"mls_one_sided") & (points["method"] == b"scan")
+    data = (samples["statistic"] == b"mls_one_sided") & (samples["resampling"] == -1)
+    assert summary["mls_one_sided_null_size"] == 6
+    assert summary["mls_one_sided_observed"] == samples["value"][data][0]
+    assert summary["mls_one_sided_observed_p"] == samples["p"][data][0]
+    assert summary["mls_one_sided_observed_p_error"] == pytest.approx(p_error(samples["p"][data], 6)[0])
+    assert summary["mls_one_sided_observed_z"] == samples["z"][data][0]
+    assert summary["mls_one_sided_injected_events"].tolist() == [40, 120]
+    assert summary["mls_one_sided_median_z"].tolist() == points["z"][own, 1][1:].tolist()
+    assert summary["mls_one_sided_fit_null_size"] == 200
+    assert "mls_one_sided_fit_observed" not in summary
+    crossings = found.tables["crossings"]
+    for name, statistic, method in (
+        ("chisq_ndof", b"chisq_ndof", b"scan"), ("chisq_ndof_fit", b"chisq_ndof", b"fit"),
+    ):  # fmt: skip
+        row = (crossings["statistic"] == statistic) & (crossings["method"] == method)
+        assert summary[f"{name}_events_at_3_sigma"] == pytest.approx(crossings["events"][row][0], nan_ok=True)
+
+
+def test_a_sweep_of_significances_has_no_summary(scanned):
+    combinations = [
+        ({"ensemble": how}, Significances(SignificanceParameters(ensemble=how))) for how in ("mean", "each")
+    ]
+    swept = run(combinations, scan=scanned)
+    assert combinations[0][1].summarise(swept) == {}
+    # of `each` there are several values of the data set itself
+    only = run(combinations[1][1], scan=scanned)
+    summary = combinations[1][1].summarise(only)
+    assert summary["mls_one_sided_null_size"] == 18
+    assert "mls_one_sided_observed" not in summary
+
+
+def test_a_step_that_swept_more_is_refused(simulated):
+    combinations = [
+        ({"batch_size": size}, scan(batch_size=size, resamplings=1, initialisations=1)) for size in (200, 256)
+    ]
+    twice = run(combinations, images=simulated)
     with pytest.raises(UsageError, match="holds a run several times"):
-        engine.run(workload, {"scan": twice})
+        run(Significances(SignificanceParameters()), scan=twice)
 
 
-def test_overlapping_ids(engine, simulated, scanned):
+def test_overlapping_ids(simulated, scanned):
     """The same resamplings in two steps count once; other values under the same numbers are refused."""
     workload = Significances(SignificanceParameters(statistics=("mls_one_sided",)))
-    more = engine.run(scan(first_resampling=4, resamplings=4, include_original=False), {"images": simulated})
-    found = engine.run(workload, {"scan": scanned, "more_scans": more}).tables["points"]
+    further = scan(first_resampling=4, resamplings=4, include_original=False)
+    found = run(workload, scan=scanned, more_scans=run(further, images=simulated)).tables["points"]
     assert found["null_size"].tolist() == [8]
-    other = engine.run(
-        scan(first_resampling=4, resamplings=4, include_original=False), {"images": simulated}, seed=8
-    )
-    with pytest.raises(UsageError, match=r"resampling 4, initialisation 0 with 0 injected.*in scan.*in also"):
-        engine.run(workload, {"scan": scanned, "more_scans": other})
+    other = run(further, seed=8, images=simulated)
+    message = r"resampling 4, initialisation 0 with 0 injected.*in scan.*in more_scans"
+    with pytest.raises(UsageError, match=message):
+        run(workload, scan=scanned, more_scans=other)
 
 
-def test_without_a_null_there_is_no_significance(engine, injected):
-    with pytest.raises(UsageError, match="hold no resampling without signal"):
-        engine.run(Significances(SignificanceParameters()), {"scan": injected})
+def test_without_a_null_there_is_no_significance(injected):
+    with pytest.raises(UsageError, match="no resampling without signal in scan"):
+        run(Significances(SignificanceParameters()), scan=injected)
 
 
 def test_unknown_statistics_are_refused():
     with pytest.raises(ValueError, match="unknown statistic 'mls'"):
         SignificanceParameters(statistics=("mls",))
-
-
-RESAMPLING = np.array([0, 0, 0, 1, 1, 1, 2, 2])
-INITIALISATION = np.array([2, 0, 1, 0, 1, 2, 0, 1])
-VALUES = np.array([9.0, 1.0, 2.0, 3.0, 4.0, 8.0, 5.0, 7.0])
-
-
-@pytest.mark.parametrize(
-    ("how", "size", "numbers", "expected"),
-    [
-        ("mean", 0, [0, 1, 2], [1.5, 3.5, 6.0]),
-        ("mean", 3, [0, 1], [4.0, 5.0]),
-        ("median", 3, [0, 1], [2.0, 4.0]),
-        ("max", 2, [0, 1, 2], [2.0, 4.0, 7.0]),
-        ("min", 1, [0, 1, 2], [1.0, 3.0, 5.0]),
-        ("each", 2, [0, 0, 1, 1, 2, 2], [1.0, 2.0, 3.0, 4.0, 5.0, 7.0]),
-        ("mean", 4, [], []),
-    ],
-)
-def test_ensembles(how, size, numbers, expected):
-    found = calibration.ensembles(RESAMPLING, INITIALISATION, VALUES, size=size, how=how)
-    assert found[0].tolist() == numbers
-    assert found[1].tolist() == expected
-
-
-@pytest.mark.parametrize(
-    ("z", "bound", "expected"),
-    [
-        ([0.5, 2.0, 4.0], [0, 0, 0], 250.0),
-        ([0.5, 3.0, 4.0], [0, 0, 0], 200.0),
-        ([0.5, 2.0, 4.0], [0, 0, 1], None),
-        ([0.5, 2.0, 2.5], [0, 0, 0], None),
-        ([3.5, 4.0, 5.0], [0, 0, 0], None),
-    ],
-)
-def test_crossing(z, bound, expected):
-    found = calibration.crossing(np.array([100.0, 200.0, 300.0]), np.array(z), np.array(bound, bool), level=3)
-    assert found.is_reached == (expected is not None)
-    if expected:
-        assert found.events == pytest.approx(expected)
-    else:
-        assert np.isnan(found.events)
-
-
-def test_quartiles_that_are_bounds_are_flagged():
-    runs = significance.RunValues(
-        "scan",
-        injected=np.r_[np.zeros(50), np.full(4, 9)].astype(int),
-        resampling=np.r_[np.arange(50), np.arange(4)],
-        initialisation=np.zeros(54, int),
-        value=np.r_[np.arange(50.0), 48.5, 60, 61, 62],
-        signal_to_background=np.zeros(54),
-    )
-    null, signal = significance.scored(runs, how="mean", size=1)
-    assert not null.spread.is_bound[1]
-    assert signal.spread.is_bound.tolist() == [True, True, True]
-    assert signal.spread.z == pytest.approx([2.0537] * 3, abs=1e-3)
-    # one null value is larger than the first: p = 1/50 is known, not a bound
-    assert signal.each.is_bound.tolist() == [False, True, True, True]
-
-
-def test_windows_of_masses():
-    windows = counting.mass_windows((3000.0, 3400.0), 50.0, steps=3)
-    from hpcml.workloads.jets.steps.significance import _window_of
-
-    found = _window_of(np.array([2999.0, 3000.0, 3049.9, 3050.0, 3175.0, 3399.0, 3400.0]), windows)
-    assert found.tolist() == [-1, 0, 0, -1, 1, 2, -1]

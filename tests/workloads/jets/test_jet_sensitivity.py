@@ -1,23 +1,20 @@
-"""Does the whole chain find a resonance, and nothing where there is none? Whole size behind `long`."""
+"""Does the whole chain find a resonance, and nothing where there is none? The complete size behind `long`."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from given import SEED
 from scipy.stats import kstest
 
+from hpcml.testing import run_in_memory
 from hpcml.workloads.jets import calibration
 from hpcml.workloads.jets.evaluation import EvaluationSettings
-from hpcml.workloads.jets.parameters import (
-    MomentParameters,
-    ProjectParameters,
-    ScanParameters,
-    SyntheticParameters,
-)
-from hpcml.workloads.jets.parameters_results import AgreementParameters
-from hpcml.workloads.jets.steps.components import Agreement, ImageMoments, ProjectedEvents
-from hpcml.workloads.jets.steps.events import SyntheticEvents
-from hpcml.workloads.jets.steps.scan import ClusterScan
+from hpcml.workloads.jets.steps.agreement import Agreement, AgreementParameters
+from hpcml.workloads.jets.steps.moments import ImageMoments, MomentParameters
+from hpcml.workloads.jets.steps.project import ProjectedEvents, ProjectParameters
+from hpcml.workloads.jets.steps.scan import ClusterScan, ScanParameters
+from hpcml.workloads.jets.steps.synthetic import SyntheticEvents, SyntheticParameters
 
 
 @dataclass(frozen=True)
@@ -50,13 +47,13 @@ def size(request):
 
 
 @pytest.fixture(scope="module")
-def sample(engine, size):
+def sample(size):
     """(images, components) of the simulated events."""
     parameters = SyntheticParameters(size.background, size.injected[1], block_size=1000)
-    images = engine.run(SyntheticEvents(parameters))
-    moments = engine.run(ImageMoments(MomentParameters(block_size=5000)), {"images": images})
+    images = run_in_memory(SyntheticEvents(parameters), seed=SEED)
+    moments = run_in_memory(ImageMoments(MomentParameters(block_size=5000)), {"images": images}, seed=SEED)
     projected = ProjectedEvents(ProjectParameters(block_size=5000))
-    return images, engine.run(projected, {"images": images, "moments": moments})
+    return images, run_in_memory(projected, {"images": images, "moments": moments}, seed=SEED)
 
 
 def scan(size, **changes):
@@ -68,18 +65,18 @@ def scan(size, **changes):
 
 
 @pytest.fixture(scope="module")
-def null(engine, size, sample):
-    found = engine.run(scan(size, resamplings=size.null), {"images": sample[1]})
+def null(size, sample):
+    found = run_in_memory(scan(size, resamplings=size.null), {"images": sample[1]}, seed=SEED)
     return found.tables["statistics"]
 
 
 @pytest.fixture(scope="module")
-def injected(engine, size, sample):
+def injected(size, sample):
     """Statistics with each number of injected events, on resamplings that the null does not hold."""
     found = {}
     for number in size.injected:
         workload = scan(size, first_resampling=5000, resamplings=size.signal, injected=number)
-        found[number] = engine.run(workload, {"images": sample[1]}).tables["statistics"]
+        found[number] = run_in_memory(workload, {"images": sample[1]}, seed=SEED).tables["statistics"]
     return found
 
 
@@ -103,33 +100,37 @@ def test_it_sees_more_than_the_fit(size, null, injected):
     assert z["mls_two_sided"] - z["fit_one_sided"] >= size.gain
 
 
-def test_without_signal_p_is_uniform(engine, size, sample, null):
-    fresh = engine.run(scan(size, first_resampling=9000, resamplings=size.null // 4), {"images": sample[1]})
+def test_without_signal_p_is_uniform(size, sample, null):
+    fresh = run_in_memory(
+        scan(size, first_resampling=9000, resamplings=size.null // 4), {"images": sample[1]}, seed=SEED
+    )
     p = calibration.score(fresh.tables["statistics"]["mls_two_sided"], null["mls_two_sided"]).p
     assert kstest(p, "uniform").pvalue > 0.01
 
 
-def test_training_on_signal_changes_little_where_there_is_none(engine, size, sample, injected):
+def test_training_on_signal_changes_little_where_there_is_none(size, sample, injected):
     """The training window 3000-3100 GeV holds almost no signal."""
     number = size.injected[0]
     workload = scan(
         size, first_resampling=5000, resamplings=size.signal, injected=number, train_on_signal=False
     )
-    without = engine.run(workload, {"images": sample[1]}).tables["statistics"]["mls_two_sided"]
+    without = run_in_memory(workload, {"images": sample[1]}, seed=SEED).tables["statistics"]["mls_two_sided"]
     low, middle, high = np.quantile(injected[number]["mls_two_sided"], [0.25, 0.5, 0.75])
     assert abs(np.median(without) - middle) < high - low
 
 
-def test_components_stand_for_pixels(engine, size, sample):
+def test_components_stand_for_pixels(size, sample):
     workload = Agreement(AgreementParameters(k=size.k, batch_size=size.batch, initialisations=3))
-    found = engine.run(workload, {"images": sample[0], "features": sample[1]})
-    summary = workload.summarise({"agreement": found})
+    found = run_in_memory(workload, {"images": sample[0], "features": sample[1]}, seed=SEED)
+    summary = workload.summarise(found)
     assert summary["labels_equal"] >= 0.995
     assert summary["inertia_ratio"] == pytest.approx(1, abs=0.01)
 
 
-def test_idealised_clusters_know_nothing_of_the_mass(engine, size, sample, null):
-    found = engine.run(scan(size, resamplings=size.null // 4, idealised=True), {"images": sample[1]})
+def test_idealised_clusters_know_nothing_of_the_mass(size, sample, null):
+    found = run_in_memory(
+        scan(size, resamplings=size.null // 4, idealised=True), {"images": sample[1]}, seed=SEED
+    )
     ideal, real = found.tables["counts"], found.tables["statistics"]
     first = ideal["background"][:, 0].astype(float)
     later = ideal["background"][:, 1:].sum(axis=1).astype(float)

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from given import SEED
 
+from hpcml.testing import run_in_memory
 from hpcml.workloads.jets import images, synthetic
-from hpcml.workloads.jets.parameters import SyntheticParameters
-from hpcml.workloads.jets.steps.events import SyntheticEvents
+from hpcml.workloads.jets.steps.synthetic import SyntheticEvents, SyntheticParameters
 
 
 def test_background_resembles_real_events():
@@ -44,7 +45,7 @@ def test_constituents(generate):
     assert pt.sum(axis=-1) == pytest.approx(events.pt, rel=0.02)
 
 
-def test_units_and_extension(engine):
+def test_units_and_extension():
     small = SyntheticEvents(SyntheticParameters(500, 100, block_size=250))
     large = SyntheticEvents(SyntheticParameters(750, 100, block_size=250))
     assert [unit.key for unit in small.units({})] == [
@@ -52,7 +53,8 @@ def test_units_and_extension(engine):
         "background-0000250-0000499",
         "signal-0000000-0000099",
     ]
-    few, many = engine.run(small), engine.run(large, order=-1)
+    few = run_in_memory(small, seed=SEED)
+    many = run_in_memory(large, seed=SEED, order=(3, 2, 1, 0))
     assert np.array_equal(few.tables["images"]["image"][:500], many.tables["images"]["image"][:500])
     assert np.array_equal(few.tables["images"]["image"][500:], many.tables["images"]["image"][750:])
     assert few.tables["images"]["label"].sum() == 100

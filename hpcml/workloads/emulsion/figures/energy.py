@@ -1,7 +1,4 @@
-"""Plots of energies: calibration, residuals, resolution, efficiency.
-
-Drawing of the tables of `emulsion.energy`.
-"""
+"""Plots of energies: calibration, residuals, resolution, efficiency."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpcml.numerics.fits import Line
 from hpcml.plots.style import BACKGROUND, INK, SIGNAL, canvas, styled
 from hpcml.workload import Figure, Input
 from hpcml.workloads.emulsion import energy
@@ -21,11 +19,12 @@ if TYPE_CHECKING:
 
 
 def energy_figures(table: Input, *, between: tuple[float, float]) -> Iterator[Figure]:
-    """All that a merged emulsion.energy has something to show for. between: GeV, of the resolution."""
+    """The figures of a merged emulsion.energy. between: GeV, of the curve through the resolutions."""
     energies = _columns(
         table, "energies", ("size", "selected", "energy_true", "energy", "residual", "sample", "trained")
     )
-    line = energy.Line(float(table.array("intercept", "line")[0]), float(table.array("slope", "line")[0]), 0)
+    intercept, slope = table.columns("line", "intercept", "slope")
+    line = Line(float(intercept[0]), float(slope[0]), 0)
     # the forest knows the others: they look better than they are
     energies = {name: column[energies["trained"] == 0] for name, column in energies.items()}
     yield spectrum(energies)
@@ -40,7 +39,7 @@ def energy_figures(table: Input, *, between: tuple[float, float]) -> Iterator[Fi
 
 
 def _columns(table: Input, name: str, columns: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    return {one: np.asarray(table.array(one, name)) for one in columns}
+    return dict(zip(columns, table.columns(name, *columns), strict=True))
 
 
 @styled
@@ -65,7 +64,7 @@ def spectrum(energies: Columns) -> Figure:
 
 
 @styled
-def calibration(energies: Columns, profile: Columns, line: energy.Line) -> Figure:
+def calibration(energies: Columns, profile: Columns, line: Line) -> Figure:
     """True energy against size: showers, their mean in bins, the line."""
     figure = canvas(6.8, 4.8)
     axis = figure.subplots()
@@ -98,15 +97,15 @@ def calibration(energies: Columns, profile: Columns, line: energy.Line) -> Figur
 def residuals(energies: Columns) -> Figure:
     """(E_rec - E_true) / E_true of large showers that nothing was fitted to, 20 bins from -1 to 1, and its
     Gaussian."""
-    chosen = (energies["selected"] == 1) & (energies["sample"] == 2)
+    chosen = (energies["selected"] == 1) & (energies["sample"] == energy.TEST)
     values = energies["residual"][chosen]
     figure = canvas(6.4, 4.4)
     axis = figure.subplots()
     edges = np.linspace(-1.0, 1.0, 21)
     counts, _, _ = axis.hist(values, bins=edges, color=BACKGROUND, alpha=0.8, label=f"{len(values)} showers")
-    peak = energy.fit_peak(values, edges=edges)
+    peak = energy.fit_residual_peak(values, edges)
     if np.isfinite(peak.width) and peak.width > 0:
-        x = np.linspace(-energy.CORE, energy.CORE, 200)
+        x = np.linspace(-energy.RESIDUAL_CORE, energy.RESIDUAL_CORE, 200)
         height = counts.sum() * (edges[1] - edges[0]) / (peak.width * np.sqrt(2 * np.pi))
         curve = height * np.exp(-0.5 * ((x - peak.mean) / peak.width) ** 2)
         axis.plot(x, curve, color=SIGNAL, label=f"Gaussian: {peak.mean:+.3f}, width {peak.width:.3f}")

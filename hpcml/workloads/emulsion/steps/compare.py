@@ -1,28 +1,26 @@
-"""Data against simulation: the workload `emulsion.compare`.
-
-Histograms of the segments of both.
-"""
+"""Data against simulation: the workload `emulsion.compare`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Ge
 
-from hpcml.workload import Arrays, Column, Context, Figure, Input, InputSpec, Table, Unit, Workload
-from hpcml.workloads.emulsion.figures.learning import FEATURES, feature_edges
-from hpcml.workloads.emulsion.parameters_learning import CompareParameters
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from hpcml.numerics.histograms import histogram_columns
+from hpcml.workload import Column, Context, Figure, Input, InputSpec, Table, Unit, Workload
+from hpcml.workloads.emulsion.classification import COMPARED, feature_edges
+from hpcml.workloads.emulsion.columns import count, one_row, real
+from hpcml.workloads.emulsion.inputs import read_compared_segments
 
 HISTOGRAMS = Table(
     "histograms",
     (
         Column("feature", "S16", (), "", "what is counted"),
-        Column("low", "float64", (), "", "edge of the bin"),
-        Column("high", "float64", (), "", "edge of the bin, within the last one"),
+        real("low", "edge of the bin"),
+        real("high", "edge of the bin, within the last one"),
         Column("data", "uint64", (), "", "segments of data"),
         Column("simulation", "uint64", (), "", "segments of simulation"),
     ),
@@ -30,17 +28,17 @@ HISTOGRAMS = Table(
 TOTALS = Table(
     "totals",
     (
-        Column("showers_data", "uint32", (), "", "showers of data that are large enough"),
-        Column("showers_simulation", "uint32", (), "", "of simulation, that the forest was not trained on"),
+        count("showers_data", "showers of data that are large enough"),
+        count("showers_simulation", "of simulation, that the forest was not trained on"),
     ),
 )
 
 
-class Kept(NamedTuple):
-    """Number of showers, and the features of their predicted segments, float64 (n,) each."""
+@dataclass(frozen=True, slots=True)
+class CompareParameters:
+    """min_size: segments from which on a shower is compared."""
 
-    showers: int
-    features: dict[str, NDArray[np.float64]]
+    min_size: Annotated[int, Ge(0)] = 50
 
 
 class ComparedShowers(Workload):
@@ -50,54 +48,38 @@ class ComparedShowers(Workload):
     version = 1
     Parameters = CompareParameters
     inputs = (
-        InputSpec("data", "a step emulsion.apply on data"),
-        InputSpec("simulation", "a step emulsion.apply on simulation, e.g. of another campaign"),
+        InputSpec("data", "a step emulsion.apply on data", kind="step"),
+        InputSpec("simulation", "a step emulsion.apply on simulation, e.g. of another campaign", kind="step"),
     )
     parameters: CompareParameters
 
     def units(self, inputs: Mapping[str, Input]) -> Iterator[Unit]:
         yield Unit("comparison")
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
         return HISTOGRAMS, TOTALS
 
-    def process(self, unit: Unit, shared: Mapping[str, Input], ctx: Context) -> Mapping[str, Arrays]:
+    def process(
+        self, unit: Unit, shared: Mapping[str, Input], ctx: Context
+    ) -> Mapping[str, Mapping[str, Any]]:
         least = self.parameters.min_size
-        data, simulation = (kept_segments(shared[name], least) for name in ("data", "simulation"))
-        columns: dict[str, list[NDArray[np.generic]]] = {one.name: [] for one in HISTOGRAMS.columns}
-        for name, _, wanted in FEATURES:
-            edges = feature_edges(np.r_[data.features[name], simulation.features[name]], wanted)
-            columns["feature"].append(np.full(len(edges) - 1, name, "S16"))
-            columns["low"].append(edges[:-1])
-            columns["high"].append(edges[1:])
-            for kind, kept in (("data", data), ("simulation", simulation)):
-                columns[kind].append(np.histogram(kept.features[name], edges)[0].astype(np.uint64))
+        samples = {name: read_compared_segments(shared[name], least=least) for name in ("data", "simulation")}
+        features = {name: sample.features for name, sample in samples.items()}
+        edges = {
+            name: feature_edges(name, np.concatenate([columns[name] for columns in features.values()]))
+            for name in COMPARED
+        }
         return {
-            "histograms": {name: np.concatenate(parts) for name, parts in columns.items()},
-            "totals": {
-                "showers_data": np.array([data.showers], np.uint32),
-                "showers_simulation": np.array([simulation.showers], np.uint32),
-            },
+            "histograms": histogram_columns(features, edges),
+            "totals": one_row(
+                TOTALS, **{f"showers_{name}": sample.showers for name, sample in samples.items()}
+            ),
         }
 
-    def report(self, tables: Mapping[str, Input]) -> Iterable[Figure]:
+    def summarise(self, table: Input) -> Mapping[str, Any]:
+        return {column.name: int(table.array(column.name, "totals")[0]) for column in TOTALS.columns}
+
+    def report(self, table: Input, earlier: Mapping[str, Input]) -> Iterable[Figure]:
         from hpcml.workloads.emulsion.figures.compare import compare_figures
 
-        return compare_figures(list(tables.values())[-1])
-
-
-def kept_segments(applied: Input, least: int) -> Kept:
-    """Predicted signal of showers with at least `least` such segments that the forest was not trained on."""
-    size, trained = (np.asarray(applied.array(name, "sizes")) for name in ("size", "trained"))
-    good = (size >= least) & (trained == 0)
-    # each shower's segments lie together, in the order of `sizes`
-    rows = np.sum([applied.array(name, "sizes") for name in KINDS], axis=0, dtype=np.int64)
-    predicted = np.asarray(applied.array("predicted", "predictions")) == 1
-    chosen = np.repeat(good, rows) & predicted
-    return Kept(
-        int(good.sum()),
-        {name: np.asarray(applied.array(name, "predictions"))[chosen] for name, _, _ in FEATURES},
-    )
-
-
-KINDS = ("true_positive", "false_positive", "false_negative", "true_negative")
+        return compare_figures(table)

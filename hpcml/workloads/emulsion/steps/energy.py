@@ -1,34 +1,94 @@
-"""Energies of showers: the workload `emulsion.energy`.
-
-Which function gets which array.
-"""
+"""Energies of showers: the workload `emulsion.energy`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from annotated_types import Ge, Gt, Lt
 
 from hpcml.errors import UsageError
-from hpcml.workload import Arrays, Context, Figure, Input, InputSpec, Table, Unit, Workload
+from hpcml.learning.splits import train_test_groups
+from hpcml.numerics.fits import Line, fit_line
+from hpcml.workload import Column, Context, Figure, Input, InputSpec, Table, Unit, Workload
 from hpcml.workloads.emulsion import energy
-from hpcml.workloads.emulsion.learning import split_showers
-from hpcml.workloads.emulsion.parameters_learning import EnergyParameters
-from hpcml.workloads.emulsion.tables_learning import (
-    EFFICIENCY,
-    ENERGIES,
-    LINE,
-    PROFILE,
-    RESOLUTION,
-)
+from hpcml.workloads.emulsion.columns import BRICK, SHOWER, TRAINED, count, one_row, real
+from hpcml.workloads.refusals import reported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SIZE_THRESHOLDS = np.arange(10, 101, 10)
-CALIBRATION, REST = 1, 2
-MAX_LOSS_GEV = 0.1  # GeV, upstream of the injector
+    from hpcml.numerics.histograms import Profile
+
+ENERGIES = Table(
+    "energies",
+    (
+        SHOWER,
+        BRICK,
+        TRAINED,
+        count("size", "segments predicted to be signal"),
+        Column("selected", "uint8", (), "", "1 for showers that are large enough"),
+        Column("sample", "uint8", (), "", "1 to calibrate, 2 for the resolution, 0 no truth or trained on"),
+        real("energy_true", "simulated, NaN where unknown", "GeV"),
+        real("energy", "reconstructed", "GeV"),
+        real("residual", "(energy - energy_true) / energy_true, NaN where unknown"),
+    ),
+)
+LINE = Table(
+    "line",
+    (
+        real("intercept", "of the calibration", "GeV"),
+        real("slope", "a segment", "GeV"),
+        count("points", "bins of the profile that it was fitted to, 0 for a line that was given"),
+    ),
+)
+PROFILE = Table(
+    "profile",
+    (
+        real("size", "centre of the bin"),
+        real("energy", "mean true energy", "GeV"),
+        real("error", "of the mean", "GeV"),
+        count("number", "showers"),
+    ),
+)
+RESOLUTION = Table(
+    "resolution",
+    (
+        real("energy_true", "rounded to a GeV", "GeV"),
+        real("mean", "of the residual, Gaussian fit"),
+        real("width", "of the residual, Gaussian fit"),
+        real("error", "of the width"),
+        count("number", "showers"),
+    ),
+)
+EFFICIENCY = Table(
+    "efficiency",
+    (
+        count("least", "segments"),
+        real("share", "of showers with at least so many, of those that were not trained on"),
+        real("error", "binomial"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyParameters:
+    """intercept, slope: GeV and GeV per segment, of the published line; `calibrate` fits them to a share
+    `fit_share` of the showers whose true energy is known and that were not trained on; the resolution is that
+    of the others. fit_above: segments above which a shower is fitted to, if its injector carries all but 0.1
+    GeV. fit_sizes: first and last size of the profile that the line is fitted to. min_size: segments
+    from which on a shower has an energy. resolution_energies: GeV, of the curve through the resolutions."""
+
+    calibrate: bool = False
+    intercept: float = 0.42
+    slope: Annotated[float, Gt(0)] = 0.04
+    min_size: Annotated[int, Ge(0)] = 50
+    fit_sizes: tuple[int, int] = (50, 180)
+    fit_above: Annotated[int, Ge(0)] = 29
+    fit_share: Annotated[float, Gt(0), Lt(1)] = 0.5
+    resolution_energies: tuple[float, float] = (3.0, 10.0)
 
 
 class ShowerEnergies(Workload):
@@ -38,9 +98,12 @@ class ShowerEnergies(Workload):
     version = 2
     Parameters = EnergyParameters
     inputs = (
-        InputSpec("sizes", "a step emulsion.apply"),
+        InputSpec("sizes", "a step emulsion.apply", kind="step"),
         InputSpec(
-            "calibration", "a step emulsion.energy whose line is taken, e.g. of simulation", required=False
+            "calibration",
+            "a step emulsion.energy whose line is taken, e.g. of simulation",
+            required=False,
+            kind="step",
         ),
     )
     parameters: EnergyParameters
@@ -48,112 +111,102 @@ class ShowerEnergies(Workload):
     def units(self, inputs: Mapping[str, Input]) -> Iterator[Unit]:
         yield Unit("energies")
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
         return ENERGIES, LINE, PROFILE, RESOLUTION, EFFICIENCY
 
-    def process(self, unit: Unit, shared: Mapping[str, Input], ctx: Context) -> Mapping[str, Arrays]:
-        p, table = self.parameters, shared["sizes"]
-        size, trained = (np.asarray(table.array(name, "sizes")) for name in ("size", "trained"))
+    def process(
+        self, unit: Unit, shared: Mapping[str, Input], ctx: Context
+    ) -> Mapping[str, Mapping[str, Any]]:
+        p = self.parameters
+        names = ("shower", "brick", "trained", "size")
+        copied = dict(zip(names, shared["sizes"].columns("sizes", *names), strict=True))
+        size, fresh = copied["size"], copied["trained"] == 0
         injector, primary = (
-            np.asarray(table.array(name, "sizes")).astype(np.float64) for name in ("p", "primary_p")
+            momentum.astype(np.float64) for momentum in shared["sizes"].columns("sizes", "p", "primary_p")
         )
-        true = np.where(primary > 0, np.sqrt(primary**2 + energy.ELECTRON_MASS**2), np.nan)
-        known = np.isfinite(true)
-        sample = self._samples(known & (trained == 0), ctx)
-        # a shower that begins with less than the primary had tells nothing of its energy
-        whole = (injector > primary - MAX_LOSS_GEV) & (size > p.fit_above)
-        profiled = whole & (sample == (CALIBRATION if p.calibrate else REST))
-        line, found = self._line(shared, size[profiled], true[profiled])
+        true = energy.true_energy(primary)
+        sample = self._samples(np.isfinite(true) & fresh, ctx)
+        profiled = energy.began_unradiated(injector, primary) & (size > p.fit_above)
+        profiled &= sample == (energy.CALIBRATION if p.calibrate else energy.TEST)
+        profile = energy.mean_energies(size[profiled], true[profiled])
+        line = self._line(shared, profile)
         reconstructed = energy.reconstructed(size, line)
-        residual = np.where(known, (reconstructed - true) / np.where(known, true, 1.0), np.nan)
+        residual = energy.residuals(reconstructed, true)
         selected = size >= p.min_size
-        told = selected & (sample == REST)
-        resolution = _resolution(residual[told], true[told])
-        share, error = energy.efficiency(size[trained == 0], SIZE_THRESHOLDS)
+        tested = selected & (sample == energy.TEST)
+        share, error = energy.efficiency(size[fresh], energy.SIZE_THRESHOLDS)
         return {
             "energies": {
-                **{
-                    name: np.asarray(table.array(name, "sizes"))
-                    for name in ("shower", "brick", "trained", "size")
-                },
+                **copied,
                 "selected": selected.astype(np.uint8),
                 "sample": sample,
                 "energy_true": true,
                 "energy": reconstructed,
                 "residual": residual,
             },
-            "line": {
-                "intercept": np.array([line.intercept]),
-                "slope": np.array([line.slope]),
-                "points": np.array([line.points], np.uint32),
+            "line": one_row(LINE, **line._asdict()),
+            "profile": {
+                "size": profile.centre,
+                "energy": profile.mean,
+                "error": profile.error,
+                "number": profile.number.astype(np.uint32),
             },
-            "profile": {**found._asdict(), "number": found.number.astype(np.uint32)},
-            "resolution": resolution,
-            "efficiency": {"least": SIZE_THRESHOLDS.astype(np.uint32), "share": share, "error": error},
+            "resolution": energy.resolution_by_energy(residual[tested], true[tested]),
+            "efficiency": {
+                "least": energy.SIZE_THRESHOLDS.astype(np.uint32),
+                "share": share,
+                "error": error,
+            },
         }
 
-    def summarise(self, tables: Mapping[str, Input]) -> Mapping[str, Any]:
-        table = next(iter(tables.values()))
-        energies, width, error = (
-            np.asarray(table.array(name, "resolution")) for name in ("energy_true", "width", "error")
+    def summarise(self, table: Input) -> Mapping[str, Any]:
+        p = self.parameters
+        intercept, slope = table.columns("line", "intercept", "slope")
+        widths = table.columns("resolution", "energy_true", "width", "error")
+        curve = energy.fit_resolution(*widths, between=p.resolution_energies)
+        size, trained, selected, sample, residual = table.columns(
+            "energies", "size", "trained", "selected", "sample", "residual"
         )
-        curve = energy.fit_resolution(energies, width, error, between=self.parameters.resolution_energies)
-        return {
-            "intercept": float(table.array("intercept", "line")[0]),
-            "slope": float(table.array("slope", "line")[0]),
+        found: dict[str, Any] = {}
+        peak = energy.fit_residual_peak(residual[(selected == 1) & (sample == energy.TEST)])
+        if np.isfinite(peak.width):
+            found |= {"resolution": peak.width, "resolution_error": peak.width_error}
+            found |= {"bias": peak.mean, "bias_error": peak.mean_error}
+        share, error = energy.efficiency(size[trained == 0], np.array([p.min_size]))
+        if np.isfinite(share[0]):
+            found |= {"efficiency": float(share[0]), "efficiency_error": float(error[0])}
+        return found | {
+            "intercept": float(intercept[0]),
+            "slope": float(slope[0]),
             "resolution_a": curve.a,
             "resolution_b": curve.b,
         }
 
-    def report(self, tables: Mapping[str, Input]) -> Iterable[Figure]:
+    def report(self, table: Input, earlier: Mapping[str, Input]) -> Iterable[Figure]:
         from hpcml.workloads.emulsion.figures.energy import energy_figures
 
-        return energy_figures(list(tables.values())[-1], between=self.parameters.resolution_energies)
+        return energy_figures(table, between=self.parameters.resolution_energies)
 
     def _samples(self, fresh: NDArray[np.bool_], ctx: Context) -> NDArray[np.uint8]:
-        """CALIBRATION or REST for showers with a truth that the forest was not trained on, 0 for others: a
-        shower that it knows looks better than it is, and so does one that the line was fitted to."""
-        sample = np.where(fresh, REST, 0).astype(np.uint8)
+        """CALIBRATION or TEST for showers with a truth that the forest was not trained on, else NO_SAMPLE: a
+        shower that the forest or the line was fitted to looks better than it is."""
+        sample = np.where(fresh, energy.TEST, energy.NO_SAMPLE).astype(np.uint8)
         rows = np.flatnonzero(fresh)
         if self.parameters.calibrate and len(rows):
-            fitted = split_showers(len(rows), 1.0 - self.parameters.fit_share, ctx.stream("calibration"))
-            sample[rows[fitted]] = CALIBRATION
+            fitted = train_test_groups(rows, 1.0 - self.parameters.fit_share, ctx.stream("calibration"))
+            sample[rows[fitted]] = energy.CALIBRATION
         return sample
 
-    def _line(
-        self, shared: Mapping[str, Input], size: NDArray[np.integer], true: NDArray[np.float64]
-    ) -> tuple[energy.Line, energy.Profile]:
-        """The line that is asked for, and the profile of these showers."""
+    def _line(self, shared: Mapping[str, Input], profile: Profile) -> Line:
+        """The line of the parameters, of the input `calibration`, or fitted to this profile."""
         p = self.parameters
-        found = energy.profile(size, true)
         if "calibration" in shared:
             if p.calibrate:
                 raise UsageError("calibrate: true and an input `calibration`", "keep one of them")
-            given = shared["calibration"]
-            return energy.Line(
-                float(given.array("intercept", "line")[0]), float(given.array("slope", "line")[0]), 0
-            ), found
+            intercept, slope = shared["calibration"].columns("line", "intercept", "slope")
+            return Line(float(intercept[0]), float(slope[0]), 0)
         if not p.calibrate:
-            return energy.Line(p.intercept, p.slope, 0), found
-        try:
-            return energy.fit_line(found.size, found.energy, found.error, between=p.fit_sizes), found
-        except ValueError as error:
-            raise UsageError(
-                f"calibrate: {error}",
-                "simulate more showers and energies, widen fit_sizes, or give intercept and slope",
-            ) from error
-
-
-def _resolution(residual: NDArray[np.float64], true: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-    """The peak of the residuals at each energy, rounded to a GeV: columns of the table `resolution`."""
-    rounded = np.rint(true)
-    energies = np.unique(rounded)
-    own = [residual[rounded == one] for one in energies]
-    peaks = [energy.fit_peak(one) for one in own]
-    return {
-        "energy_true": energies.astype(np.float64),
-        "mean": np.array([one.mean for one in peaks], np.float64),
-        "width": np.array([one.width for one in peaks], np.float64),
-        "error": np.array([one.error for one in peaks], np.float64),
-        "number": np.array([len(one) for one in own], np.uint32),
-    }
+            return Line(p.intercept, p.slope, 0)
+        remedy = "simulate more showers and energies, widen fit_sizes, or give intercept and slope"
+        with reported("calibrate", remedy):
+            return fit_line(profile.centre, profile.mean, profile.error, between=p.fit_sizes)

@@ -1,27 +1,48 @@
-"""Simulated bricks: the workload `emulsion.synthetic`.
-
-Units, and which function gets which array.
-"""
+"""Simulated bricks: the workload `emulsion.synthetic`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Ge, Gt, Lt
 
-from hpcml.workload import Arrays, Context, Input, Table, Unit, Workload
-from hpcml.workloads.emulsion import background
-from hpcml.workloads.emulsion.columns import film_columns, joined, track_columns
-from hpcml.workloads.emulsion.parameters import SyntheticParameters
-from hpcml.workloads.emulsion.tables import BACKGROUND, DATA, SIMULATION, TRACKS
+from hpcml.workload import Arrays, Context, Input, Table, Unit, Workload, block_units
+from hpcml.workloads.emulsion.base_tracks import film_columns, joined, track_columns
+from hpcml.workloads.emulsion.columns import BACKGROUND, DATA, SIMULATION, TRACKS
+from hpcml.workloads.emulsion.synthetic import Detector, background_from_film, electron_shower
 
 if TYPE_CHECKING:
-    from hpcml.workloads.emulsion.columns import Columns
+    from numpy.typing import NDArray
+
+    Columns = dict[str, NDArray[Any]]
 
 PER_SHOWER = 100_000  # numbers of base-tracks that a simulated shower may use
 PER_FILM = 10**9  # and background that begins on a film
 BACKGROUND_OF_DATA = 10**12  # from here on, so that it does not meet those of showers
+ELECTRON = 11  # PDG code
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticParameters:
+    """showers: how many exist, block_size of them in a unit. energies: GeV, in turn. density: background
+    base-tracks per cm2 and film. through_going: probability that one of these goes on to the next film. kind:
+    `data` has volume tracks, of the primaries and of background that goes on, and no truth. detector: see
+    synthetic.py."""
+
+    showers: Annotated[int, Ge(0)] = 60
+    block_size: Annotated[int, Ge(1)] = 10
+    energies: tuple[Annotated[float, Gt(0.1)], ...] = (6.0,)
+    density: Annotated[float, Ge(0)] = 100.0
+    through_going: Annotated[float, Ge(0), Lt(1)] = 0.0
+    kind: Literal["simulation", "data"] = "simulation"
+    detector: Detector = field(default_factory=Detector)
+
+    def __post_init__(self) -> None:
+        if not self.energies:
+            raise ValueError("energies must name at least one")
 
 
 class SyntheticBrick(Workload):
@@ -40,54 +61,44 @@ class SyntheticBrick(Workload):
         if p.density:
             for plate in range(p.detector.films):
                 yield Unit(f"background-{plate:03d}", {"plate": plate, "first": 0, "count": 0}, 1.0)
-        for first in range(0, p.showers, p.block_size):
-            count = min(p.block_size, p.showers - first)
-            yield Unit(
-                f"showers-{first:05d}-{first + count - 1:05d}", {"plate": -1, "first": first, "count": count}
-            )
+        yield from block_units("showers", p.showers, p.block_size, digits=5, cost=1.0, plate=-1)
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
         return (TRACKS,)
 
     def process(self, unit: Unit, shared: Any, ctx: Context) -> Mapping[str, Arrays]:
-        plate = int(unit.payload["plate"])
+        plate = unit.integer("plate")
         if plate >= 0:
             return {"tracks": self._background(plate, ctx)}
-        first = int(unit.payload["first"])
-        showers = [self._shower(number, ctx) for number in range(first, first + int(unit.payload["count"]))]
-        return {"tracks": joined(showers)}
+        first = unit.integer("first")
+        numbers = range(first, first + unit.integer("count"))
+        return {"tracks": joined([self._shower(number, ctx) for number in numbers])}
 
     def _background(self, plate: int, ctx: Context) -> Columns:
         p = self.parameters
-        detector, rng = p.detector, ctx.stream("background", plate)
-        corners = ((0.0, 0.0), detector.side)
-        # films further in hold what goes on from upstream, too
-        share = 1.0 if plate == detector.films - 1 else 1.0 - p.through_going
-        begun = background.uniform_film(rng, share * p.density, low=corners[0], high=corners[1])
-        found = background.continued(
-            rng, begun, p.through_going, plate + 1, pitch=detector.pitch,
-            errors=(detector.position_error, detector.slope_error), inside=corners,
+        found = background_from_film(
+            ctx.stream("background", plate), plate, p.detector, density=p.density,
+            through_going=p.through_going,
         )  # fmt: skip
-        source, start = (BACKGROUND, 0) if p.kind == "simulation" else (DATA, BACKGROUND_OF_DATA)
-        start += plate * PER_FILM
-        where = plate - found.step
-        columns = film_columns(found.film, where, z=-detector.pitch * where, start=start, source=source)
-        if p.kind == "data":
+        simulated = p.kind == "simulation"
+        start = plate * PER_FILM + (0 if simulated else BACKGROUND_OF_DATA)
+        plates = plate - found.step
+        z = -p.detector.pitch * plates
+        columns = film_columns(found.film, plates, z=z, start=start, source=BACKGROUND if simulated else DATA)
+        if not simulated:
             # what an external tracker makes a volume track of
-            long = np.bincount(found.track, minlength=len(begun.x)) > 1
-            columns["track_id"] = np.where(long[found.track], start + found.track, -1)
+            goes_on = np.bincount(found.track) > 1
+            columns["track_id"] = np.where(goes_on[found.track], start + found.track, -1)
         return columns
 
     def _shower(self, number: int, ctx: Context) -> Columns:
-        from hpcml.workloads.emulsion.synthetic import electron_shower
-
         p = self.parameters
         energy = p.energies[number % len(p.energies)]
         shower = electron_shower(ctx.stream("shower", number), energy, p.detector)
         size = len(shower.x)
         given: dict[str, Any] = {**shower._asdict(), "id": number * PER_SHOWER + np.arange(size)}
         if p.kind == "simulation":
-            flag = np.where(shower.mc_track % 2 == 0, 11, -11)
+            flag = np.where(shower.mc_track % 2 == 0, ELECTRON, -ELECTRON)
             given |= {"source": SIMULATION, "event": number, "flag": flag}
         else:
             track = np.where(shower.mc_track == 0, number, -1)

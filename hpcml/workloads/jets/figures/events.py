@@ -1,18 +1,14 @@
-"""Plots of events: mean images of background and signal.
-
-Drawing of arrays that other modules computed.
-"""
+"""Plots of events: mean images of background and signal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hpcml.plots.style import canvas, styled
 from hpcml.workload import Figure, Input
-from hpcml.workloads.jets import images, runs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,17 +17,16 @@ MAX_IMAGES = 10_000
 KINDS = (("background", 0), ("signal", 1), ("unlabelled", 255))
 
 
-def event_figures(tables: Mapping[str, Input]) -> Iterator[Figure]:
-    """The mean images of the last of `tables` that holds images."""
-    sources = [table for table in tables.values() if runs.has_column(table, "image", "images")]
-    if sources:
-        label = np.asarray(sources[-1].array("label", "images"))
-        yield mean_images(sources[-1].array("image", "images"), label)
+def event_figures(table: Input, *, half_width: float) -> Iterator[Figure]:
+    """The mean images of a step of images that reach `half_width` rad from the centre."""
+    pixels, label = table.columns("images", "image", "label")
+    yield mean_images(pixels, label, half_width=half_width)
 
 
 @styled
-def mean_images(pixels: NDArray[np.float32], label: NDArray[np.uint8]) -> Figure:
-    """Mean image of each jet of background and signal events; float32 (events, 2, 40, 40)."""
+def mean_images(pixels: NDArray[np.float32], label: NDArray[np.uint8], *, half_width: float) -> Figure:
+    """Mean image of each jet of background and signal events; pixels float32 (events, 2, size, size), label
+    (events,), half_width in rad."""
     from matplotlib.colors import LogNorm
 
     kinds = [(name, np.flatnonzero(label == value)) for name, value in KINDS]
@@ -40,14 +35,13 @@ def mean_images(pixels: NDArray[np.float32], label: NDArray[np.uint8]) -> Figure
     figure = canvas(8.2, 0.6 + 3.6 * max(len(means), 1))
     axes = np.atleast_2d(figure.subplots(max(len(means), 1), 2, sharex=True, sharey=True))
     peak = max((mean.max() for _, _, mean in means), default=1.0) or 1.0
-    edge = images.HALF_WIDTH
     drawn = None
     for line, (name, _, mean) in zip(axes, means, strict=False):
         for axis, picture, jet in zip(line, mean, ("leading", "second"), strict=True):
             drawn = axis.imshow(
                 np.maximum(picture.T, peak * 1e-4),
                 origin="lower",
-                extent=(-edge, edge, -edge, edge),
+                extent=(-half_width, half_width, -half_width, half_width),
                 norm=LogNorm(peak * 1e-4, peak),
                 cmap="magma",
             )

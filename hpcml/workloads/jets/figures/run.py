@@ -1,16 +1,14 @@
-"""Plots of one run of a scan: spectra before and after standardisation, rich against poor, centres.
-
-Drawing of one run's counts.
-"""
+"""Plots of one run of a scan: spectra before and after standardisation, rich against poor, centres."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hpcml.plots.style import BACKGROUND, INK, SIGNAL, canvas, styled
-from hpcml.workload import Figure
+from hpcml.workload import Figure, Input
 from hpcml.workloads.jets import labelling, spectra, statistics
 
 if TYPE_CHECKING:
@@ -19,6 +17,23 @@ if TYPE_CHECKING:
     from hpcml.workloads.jets.evaluation import EvaluationSettings
 
 PER_LINE = 10
+
+
+def run_figures(table: Input, how: EvaluationSettings) -> Iterator[Figure]:
+    """What the statistic saw in one run with most signal: of the data set itself where it was scanned
+    (number -1), otherwise of the first resampling."""
+    injected, resampling, initialisation = table.columns(
+        "statistics", "injected", "resampling", "initialisation"
+    )
+    if injected.size == 0:
+        return
+    row = np.lexsort((initialisation, resampling, -injected.astype(np.int64)))[0]
+    background, signal, windows = (
+        column[row] for column in table.columns("counts", "background", "signal", "window")
+    )
+    rich = np.asarray(table.array("rich", "statistics")[row]).astype(bool)
+    yield cluster_spectra(background + signal, rich, windows=windows, how=how)
+    yield rich_and_poor(background, signal, rich, windows=windows, injected=int(injected[row]))
 
 
 @styled

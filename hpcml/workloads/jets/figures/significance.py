@@ -1,7 +1,4 @@
-"""Plots of significances: null distributions, Z against injected events, ratio to the fit.
-
-Drawing of the tables of `jets.significance`.
-"""
+"""Plots of significances: null distributions, Z against injected events, ratio to the fit."""
 
 from __future__ import annotations
 
@@ -10,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpcml.numerics.intervals import quartiles
 from hpcml.numerics.pvalues import significance
+from hpcml.plots.axes import log_counts
+from hpcml.plots.distributions import Mark, draw_null
 from hpcml.plots.style import BACKGROUND, INK, SIGNAL, canvas, styled
-from hpcml.workload import Figure, Input
-from hpcml.workloads.jets.figures.colours import sweep_colour
+from hpcml.workload import Figure
+from hpcml.workloads.jets.figures.labels import axis_title, sweep_colour
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,17 +21,13 @@ if TYPE_CHECKING:
     Columns = Mapping[str, NDArray[Any]]
 
 METHODS = (("scan", SIGNAL, "cluster scanning"), ("fit", BACKGROUND, "dijet fit"))
-TITLES = {
-    "mls_two_sided": "maximal local significance  max |R − B| / √B",
-    "mls_one_sided": "maximal local significance  max (R − B) / √B",
-}
 
 
-def significance_figures(table: Input) -> Iterator[Figure]:
-    """For each statistic: its null distribution, and Z against injected events where there are any."""
-    points = {name: np.asarray(table.array(name, "points")) for name in POINT_COLUMNS}
-    samples = {name: np.asarray(table.array(name, "samples")) for name in SAMPLE_COLUMNS}
-    crossings = {name: np.asarray(table.array(name, "crossings")) for name in CROSSING_COLUMNS}
+def significance_figures(points: Columns, samples: Columns, crossings: Columns) -> Iterator[Figure]:
+    """For each statistic: its null distribution, and Z against injected events where there are any.
+
+    The arguments are the columns of the tables of `jets.significance`.
+    """
     for statistic in dict.fromkeys(points["statistic"].tolist()):
         name = statistic.decode()
         own_points, own_samples, own_crossings = (
@@ -43,50 +39,23 @@ def significance_figures(table: Input) -> Iterator[Figure]:
             yield sensitivity(own_points, own_crossings, name)
 
 
-POINT_COLUMNS = (
-    "statistic",
-    "method",
-    "injected",
-    "signal_to_background",
-    "null_size",
-    "value",
-    "z",
-    "z_is_bound",
-)
-SAMPLE_COLUMNS = ("statistic", "method", "injected", "resampling", "value")
-CROSSING_COLUMNS = ("statistic", "method", "z", "events", "is_reached")
-
-
 @styled
 def null_distribution(samples: Columns, name: str) -> Figure:
     """The null distribution in 40 bins, with median and quartiles of each number of injected events."""
-    from matplotlib.ticker import LogLocator
-
     scan = (samples["method"] == b"scan") & (samples["resampling"] >= 0)
     value, injected = samples["value"][scan], samples["injected"][scan]
     null = value[injected == 0]
-    numbers = [int(one) for one in np.unique(injected) if one]
+    numbers = [number for number in np.unique(injected).tolist() if number]
+    marks = []
+    for position, number in enumerate(numbers):
+        low, middle, high = quartiles(value[injected == number])
+        label = f"{number:,} signal events: median, quartiles"
+        marks.append(Mark(middle, label, sweep_colour(position, len(numbers)), band=(low, high)))
     figure = canvas(8.4, 5.6)
     axis = figure.subplots()
-    right = max(null.max(), *(np.quantile(value[injected == one], 0.75) for one in numbers), 1e-9) * 1.05
-    axis.hist(
-        null, bins=np.linspace(min(null.min(), 0.0), right, 41), color=BACKGROUND, alpha=0.75,
-        label=f"{null.size} resamplings without signal",
-    )  # fmt: skip
-    for place, number in enumerate(numbers):
-        low, middle, high = np.quantile(value[injected == number], (0.25, 0.5, 0.75))
-        colour = sweep_colour(place, len(numbers))
-        axis.axvspan(low, high, color=colour, alpha=0.18, lw=0)
-        axis.axvline(middle, color=colour, label=f"{number:,} signal events: median, quartiles")
-    axis.set_yscale("log")
-    axis.set_ylim(0.6, 1.6 * axis.get_ylim()[1])
-    axis.set_xlim(min(null.min(), 0.0), right)
-    axis.set_xlabel(TITLES.get(name, name.replace("_", " ")))
+    draw_null(axis, null, marks, label=f"{null.size} resamplings without signal")
+    axis.set_xlabel(axis_title(name))
     axis.set_ylabel("resamplings per bin")
-    # plain numbers: most bins hold a few resamplings, powers of ten would hide that
-    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.yaxis.set_major_formatter("{x:g}")
-    axis.yaxis.set_minor_formatter("")
     axis.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")
     caption = (
         f"The test statistic {name} of resampled background (histogram), and where it lies with injected "
@@ -103,8 +72,6 @@ def sensitivity(points: Columns, crossings: Columns, name: str) -> Figure:
         for method, _, _ in METHODS
         if (points["method"] == method.encode()).any()
     }
-    from matplotlib.ticker import LogLocator
-
     both = "fit" in curves and np.intersect1d(curves["scan"]["injected"], curves["fit"]["injected"]).size > 0
     figure = canvas(7.6, 6.8 if both else 5.2)
     axes = np.atleast_1d(figure.subplots(1 + both, 1, sharex=True, height_ratios=(3, 1.2)[: 1 + both]))
@@ -123,18 +90,15 @@ def sensitivity(points: Columns, crossings: Columns, name: str) -> Figure:
             axes[0].plot([events], [level], "*", ms=13, color=colour, mec=INK, mew=0.6,
                          label=f"Z = {level:g} at {events:,.0f} events")  # fmt: skip
     axes[0].set_ylabel("significance Z")
-    axes[0].set_xscale("log")
+    log_counts(axes[-1].xaxis)
     axes[0].legend(loc="upper left")
     low, high = axes[0].get_ylim()
     # room for the legend above the curves
     axes[0].set_ylim(low, high + 0.55 * (high - low))
     if both:
         _draw_ratio(axes[1], curves["scan"], curves["fit"])
-    first, last = (edge(points["injected"][points["injected"] > 0]) for edge in (np.min, np.max))
+    first, last = (end(points["injected"][points["injected"] > 0]) for end in (np.min, np.max))
     axes[-1].set_xlim(0.9 * first, 1.1 * last)
-    axes[-1].xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes[-1].xaxis.set_major_formatter("{x:,.0f}")
-    axes[-1].xaxis.set_minor_formatter("")
     axes[-1].set_xlabel("injected signal events")
     caption = (
         f"Median significance of {name} (bands: quartiles over resamplings) against the number of injected "

@@ -1,107 +1,85 @@
-"""From statistics to significance: the workloads `jets.toys` and `jets.significance`.
-
-Units, and which function gets which array.
-"""
+"""`jets.significance`: null distribution, p-values and significances of scans."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from annotated_types import Ge, Gt
 
 from hpcml.errors import UsageError
-from hpcml.workload import Arrays, Context, Figure, Input, InputSpec, Table, Unit, Workload
-from hpcml.workloads.jets import counting, runs, significance, toys
-from hpcml.workloads.jets.parameters_results import SignificanceParameters, ToyParameters
-from hpcml.workloads.jets.steps.events import blocks
-from hpcml.workloads.jets.steps.scan import EVENT_INPUTS
-from hpcml.workloads.jets.tables import significance_tables, toy_table
+from hpcml.workload import Arrays, Column, Context, Figure, Input, InputSpec, Table, Unit, Workload
+from hpcml.workloads.jets import significance
+from hpcml.workloads.jets.calibration import Ensemble
+from hpcml.workloads.jets.evaluation import CALIBRATED
+from hpcml.workloads.refusals import reported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hpcml.workloads.jets.significance import RunValues
+# per statistic; three values are lower quartile, median, upper quartile
+NAMES = (
+    Column("statistic", "S24", (), "", "which test statistic"),
+    Column("method", "S8", (), "", "scan, or fit of the inclusive spectrum"),
+)
+INJECTED = Column("injected", "uint32", (), "", "signal events added")
+POINTS = Table(
+    "points",
+    (
+        *NAMES,
+        INJECTED,
+        Column("signal_to_background", "float64", (), "", "in all windows, before clustering"),
+        Column("resamplings", "uint32", (), "", "values that the quartiles are taken of"),
+        Column("null_size", "uint32", (), "", "values of the null distribution"),
+        Column("value", "float64", (3,), "", "the statistic"),
+        Column("p", "float64", (3,), "", "mid-rank p-value"),
+        Column("z", "float64", (3,), "", "significance"),
+        Column("z_is_bound", "uint8", (3,), "", "1 where the null is too small: |Z| is at least this"),
+    ),
+)
+SAMPLES = Table(
+    "samples",
+    (
+        *NAMES,
+        INJECTED,
+        Column("resampling", "int32", (), "", "-1 the data set itself"),
+        Column("value", "float64", (), "", "the statistic, over the ensemble of initialisations"),
+        Column("p", "float64", (), "", "mid-rank p-value"),
+        Column("z", "float64", (), "", "significance"),
+        Column("z_is_bound", "uint8", (), "", "1 where |Z| is at least this"),
+    ),
+)
+CROSSINGS = Table(
+    "crossings",
+    (
+        *NAMES,
+        Column("z", "float64", (), "", "the median significance that is crossed"),
+        Column("events", "float64", (), "", "injected events where it is, NaN if nowhere"),
+        Column("is_reached", "uint8", (), "", "1 if it is crossed by values that are no bounds"),
+    ),
+)
 
 
-class ToyData(NamedTuple):
-    """windows: (steps, 2), GeV. curve: float64 (steps,), the fit of all background events. total: background
-    events of the file. signal_cells: int64 (signal events,), window of each, -1 outside."""
+@dataclass(frozen=True, slots=True)
+class SignificanceParameters:
+    """statistics: which ones, one unit each. ensemble: how the initialisations of a resampling become one
+    value; `each` keeps every one of them as a value of its own. ensemble_size: that many are taken, 0 for
+    as many as every resampling has; resamplings with fewer are left out. crossing: the significance whose
+    number of events is asked for."""
 
-    windows: NDArray[np.float64]
-    curve: NDArray[np.float64]
-    total: int
-    signal_cells: NDArray[np.int64]
+    statistics: tuple[str, ...] = ("mls_one_sided", "mls_two_sided")
+    ensemble: Ensemble = "mean"
+    ensemble_size: Annotated[int, Ge(0)] = 0
+    crossing: Annotated[float, Gt(0)] = 3.0
 
-
-class FitToys(Workload):
-    """Pseudo-experiments of the classical search, to compare with. A unit is a block of toys."""
-
-    name = "jets.toys"
-    version = 1
-    Parameters = ToyParameters
-    unit_parameters = frozenset({"toys"})
-    inputs = EVENT_INPUTS
-    parameters: ToyParameters
-
-    def units(self, inputs: Mapping[str, Input]) -> Iterator[Unit]:
-        for first, count in blocks(self.parameters.toys, self.parameters.block_size):
-            yield Unit(
-                f"toys-{first:06d}-{first + count - 1:06d}", {"first": first, "count": count}, float(count)
-            )
-
-    def tables(self) -> tuple[Table, ...]:
-        return (toy_table(),)
-
-    def open(self, inputs: Mapping[str, Input]) -> ToyData:
-        from hpcml.workloads.jets.dijet import fit_dijet
-
-        p = self.parameters
-        windows = counting.mass_windows(p.evaluation_interval, p.window_width, steps=p.window_steps)
-        if (windows[1:, 0] < windows[:-1, 1]).any():
-            raise UsageError("toys need windows that do not overlap", "set window_width and window_steps so")
-        m_jj, label = runs.masses_and_labels(inputs["images"])
-        background, signal = m_jj[label != 1], m_jj[label == 1]
-        if "signal" in inputs:
-            signal, _ = runs.masses_and_labels(inputs["signal"])
-        counts = np.bincount(_window_of(background, windows) + 1, minlength=len(windows) + 1)[1:]
-        try:
-            curve = fit_dijet(counts, windows, parameters=p.fit_parameters).expected
-        except ValueError as error:
-            raise UsageError(str(error)) from error
-        return ToyData(windows, curve, len(background), _window_of(signal, windows))
-
-    def process(self, unit: Unit, shared: ToyData, ctx: Context) -> Mapping[str, Arrays]:
-        p = self.parameters
-        injected = p.injected or round(p.signal_fraction * len(shared.signal_cells))
-        first, count = int(unit.payload["first"]), int(unit.payload["count"])
-        rng = ctx.stream("toys", first, injected)
-        try:
-            background = toys.draw_background(shared.curve, shared.total, toys=count, rng=rng)
-            signal = toys.draw_signal(
-                shared.signal_cells, injected, windows=len(shared.windows), toys=count, rng=rng
-            )
-        except ValueError as error:
-            raise UsageError(str(error)) from error
-        found = toys.toy_statistics(
-            background + signal, shared.curve, shared.windows, parameters=p.fit_parameters
-        )
-        columns: dict[str, NDArray[Any]] = {
-            "resampling": np.arange(first, first + count, dtype=np.int32),
-            "initialisation": np.zeros(count, np.uint16),
-            "injected": np.full(count, injected, np.uint32),
-            "jets_per_event": np.full(count, 1, np.uint8),
-            "background_jets": background.sum(axis=1).astype(np.uint64),
-            "signal_jets": signal.sum(axis=1).astype(np.uint64),
-        }
-        return {"statistics": columns | found._asdict()}
-
-
-def _window_of(m_jj: NDArray[np.float64], windows: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The window of each mass, -1 outside of all; windows do not overlap but may leave gaps."""
-    window = np.searchsorted(windows[:, 0], m_jj, side="right") - 1
-    outside = (window < 0) | (m_jj >= windows[np.maximum(window, 0), 1])
-    return np.where(outside, -1, window).astype(np.int64)
+    def __post_init__(self) -> None:
+        if not self.statistics or len(set(self.statistics)) < len(self.statistics):
+            raise ValueError("statistics must name at least one, each once")
+        for name in self.statistics:
+            if name not in CALIBRATED:
+                raise ValueError(f"unknown statistic {name!r}: choose from {', '.join(CALIBRATED)}")
 
 
 class Significances(Workload):
@@ -111,10 +89,21 @@ class Significances(Workload):
     version = 1
     Parameters = SignificanceParameters
     inputs = (
-        InputSpec("scan", "a step jets.scan, jets.evaluate or jets.rebin with resamplings of the background"),
-        InputSpec("signal", "another such step, with injected signal", required=False),
-        InputSpec("more_scans", "another such step, with more resamplings of either kind", required=False),
-        InputSpec("toys", "a step jets.toys: the classical search to compare with", required=False),
+        InputSpec(
+            "scan",
+            "a step jets.scan, jets.evaluate or jets.rebin with resamplings of the background",
+            kind="step",
+        ),
+        InputSpec("signal", "another such step, with injected signal", required=False, kind="step"),
+        InputSpec(
+            "more_scans",
+            "another such step, with more resamplings of either kind",
+            required=False,
+            kind="step",
+        ),
+        InputSpec(
+            "toys", "a step jets.toys: the classical search to compare with", required=False, kind="step"
+        ),
     )
     parameters: SignificanceParameters
 
@@ -122,22 +111,27 @@ class Significances(Workload):
         for number, name in enumerate(self.parameters.statistics):
             yield Unit(name, {"number": number})
 
-    def tables(self) -> tuple[Table, ...]:
-        return significance_tables()
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
+        return POINTS, SAMPLES, CROSSINGS
 
     def process(self, unit: Unit, shared: Mapping[str, Input], ctx: Context) -> Mapping[str, Arrays]:
         p = self.parameters
-        name = p.statistics[int(unit.payload["number"])]
-        scans = [(one, shared[one]) for one in ("scan", "signal", "more_scans") if one in shared]
-        methods = {
-            "scan": ([run_values(key, table, name) for key, table in scans], p.ensemble, p.ensemble_size)
-        }
-        fit_name = "fit_two_sided" if name == "mls_two_sided" else "fit_one_sided"
-        if "toys" in shared:
-            methods["fit"] = ([run_values("toys", shared["toys"], fit_name)], "mean", 1)
+        statistic = p.statistics[unit.integer("number")]
+        scans = [
+            run_values(source, shared[source], statistic)
+            for source in ("scan", "signal", "more_scans")
+            if source in shared
+        ]
+        with reported():
+            methods = {
+                "scan": significance.scored(significance.gather(scans), how=p.ensemble, size=p.ensemble_size)
+            }
+            if "toys" in shared:
+                fit = "fit_two_sided" if statistic == "mls_two_sided" else "fit_one_sided"
+                toys = significance.gather([run_values("toys", shared["toys"], fit)])
+                methods["fit"] = significance.scored(toys, how="mean", size=1)
         parts: dict[str, list[dict[str, NDArray[Any]]]] = {"points": [], "samples": [], "crossings": []}
-        for method, (steps, ensemble, size) in methods.items():
-            points = significance.scored(significance.gather(steps), how=ensemble, size=size)
+        for method, points in methods.items():
             of_points = significance.point_columns(points)
             reached = significance.crossing_of(of_points, level=p.crossing)
             crossing = {
@@ -147,38 +141,53 @@ class Significances(Workload):
             }
             found = (of_points, significance.sample_columns(points), crossing)
             for table, columns in zip(parts, found, strict=True):
-                size_of = len(next(iter(columns.values())))
+                rows = len(next(iter(columns.values())))
                 labels = {
-                    "statistic": np.full(size_of, name, "S24"),
-                    "method": np.full(size_of, method, "S8"),
+                    "statistic": np.full(rows, statistic, "S24"),
+                    "method": np.full(rows, method, "S8"),
                 }
                 parts[table].append(labels | columns)
         return {
-            table: {column: np.concatenate([one[column] for one in several]) for column in several[0]}
+            table: {column: np.concatenate([part[column] for part in several]) for column in several[0]}
             for table, several in parts.items()
         }
 
-    def report(self, tables: Mapping[str, Input]) -> Iterable[Figure]:
+    def summarise(self, table: Input) -> Mapping[str, Any]:
+        points, samples, crossings = columns_of(table)
+        names = np.stack([crossings["statistic"], crossings["method"].astype("S24")])
+        # a sweep has several values under one name: its tables tell them apart
+        if len(np.unique(names, axis=1)[0]) < names.shape[1]:
+            return {}
+        return significance.headline(points, samples, crossings)
+
+    def report(self, table: Input, earlier: Mapping[str, Input]) -> Iterable[Figure]:
         from hpcml.workloads.jets.figures.significance import significance_figures
 
-        return significance_figures(list(tables.values())[-1])
+        return significance_figures(*columns_of(table))
 
 
-def run_values(source: str, table: Input, statistic: str) -> RunValues:
+def columns_of(table: Input) -> list[dict[str, NDArray[Any]]]:
+    """The columns of `points`, `samples` and `crossings` by name."""
+    return [
+        {column.name: np.asarray(table.array(column.name, part.name)) for column in part.columns}
+        for part in (POINTS, SAMPLES, CROSSINGS)
+    ]
+
+
+def run_values(source: str, table: Input, statistic: str) -> significance.RunValues:
     """One statistic of all runs of a step. UsageError when the step swept more than the injected events."""
-    number = len(table.keys())
-    injected, resampling, initialisation = names = np.stack(
+    names = np.stack(
         [
-            np.asarray(table.array(one, "statistics")).astype(np.int64)
-            for one in ("injected", "resampling", "initialisation")
+            column.astype(np.int64)
+            for column in table.columns("statistics", "injected", "resampling", "initialisation")
         ]
     )
     if len(np.unique(names, axis=1)[0]) < names.shape[1]:
         raise UsageError(
-            f"input `{source}` holds a run several times ({number} units)",
+            f"input `{source}` holds a run several times ({len(table.keys())} units)",
             "it swept more than the injected events: evaluate one value of it, in a step of its own",
         )
-    background = np.maximum(np.asarray(table.array("background_jets", "statistics")), 1)
-    ratio = np.asarray(table.array("signal_jets", "statistics")) / background
-    value = np.asarray(table.array(statistic, "statistics"))
+    background, signal, value = table.columns("statistics", "background_jets", "signal_jets", statistic)
+    injected, resampling, initialisation = names
+    ratio = signal / np.maximum(background, 1)
     return significance.RunValues(source, injected, resampling, initialisation, value, ratio)
