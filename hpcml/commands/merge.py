@@ -1,4 +1,7 @@
-"""Merges the parts of a step into its table; refuses gaps, contradictions, foreign and damaged files."""
+"""Parts -> one table per step; refuses gaps, contradictions, foreign and damaged files.
+
+When a merge may be made and what it says.
+"""
 
 from __future__ import annotations
 
@@ -31,14 +34,12 @@ from hpcml.store.units import UnitList
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-
 OnConflict = Literal["refuse", "first"]
 
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
-    """What a merge did. fresh: False when the table was made from exactly this before. listed: steps whose
-    units are listed now."""
+    """What a merge did. `fresh` is False when the table already said exactly this."""
 
     step: str
     fresh: bool
@@ -86,7 +87,16 @@ def merge(
     merged = _already(step, source_digest)
     if merged is None:
         step.layout.summary.unlink(missing_ok=True)  # it tells of the table before
-        merged = _write(opened, step, ledger, missing, reasons, source_digest, on_conflict, progress)
+        merged = _write(
+            opened,
+            step,
+            ledger,
+            missing=missing,
+            reasons=reasons,
+            source_digest=source_digest,
+            on_conflict=on_conflict,
+            progress=progress,
+        )
         Journal(opened.layout.journal).write(
             "merged", step=step.name, units=merged.units, missing=merged.missing, digests=merged.digests
         )
@@ -107,6 +117,7 @@ def _write(
     opened: OpenCampaign,
     step: OpenStep,
     ledger: Ledger,
+    *,
     missing: NDArray[np.int64],
     reasons: Mapping[int, str],
     source_digest: str,
