@@ -18,7 +18,7 @@ def test_one_shower_without_background(tmp_path):
     assert showers[["plate", "linked", "true_segments"]].to_numpy().tolist() == [[4, 8, 8]]
     # and no forest can be made of it: all of it is signal
     text = FILES + "  - {name: train, workload: emulsion.train, inputs: {showers: showers}}\n"
-    assert "hold no background" in run(tmp_path, text, code=3)
+    assert "rows to train on are of class 1 only" in run(tmp_path, text, code=3)
 
 
 def test_missing_and_empty_films(tmp_path):
@@ -39,7 +39,7 @@ def test_films_without_the_last_one(tmp_path):
     assert frame(tmp_path, "showers", "showers").linked.tolist() == [6]
 
 
-def test_an_event_without_starter_is_told(tmp_path):
+def test_an_event_without_starter_has_a_reason(tmp_path):
     rows = base()
     rows["MCEvent"] = np.r_[0, np.arange(8)]
     write(tmp_path, rows)
@@ -52,26 +52,26 @@ def test_an_event_without_starter_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"ID": np.zeros(9, int)}, "holds id 0 twice in one source"),
+        ({"ID": np.zeros(9, int)}, "duplicate id 0 on plate"),
         ({"TX": np.r_[np.nan, np.zeros(8)]}, "tx of base-track 0 (plate 4, id 0) is not finite"),
         (
             {"z": np.r_[-5260.0, -3945, -3000, -2630, -2630, -1315, -1315, 0, 0]},
             "lie at z = -3945 to -3000 um",
         ),
         ({"x": None}, "has no column x"),
-        ({"PID": np.r_[4, 3, 3, 2, 2, 1, 1, 0, 0.5]}, "column PID holds 0.5, not a whole number"),
-        ({"ID": np.r_[np.arange(8), 1e30]}, "column ID holds 1e+30, not a whole number"),
+        ({"PID": np.r_[4, 3, 3, 2, 2, 1, 1, 0, 0.5]}, "column PID contains 0.5, not an integer"),
+        ({"ID": np.r_[np.arange(8), 1e30]}, "column ID contains 1e+30, not an integer"),
         ({"x": np.r_[np.full(8, 5000.0), 1e12]}, "are positions in um?"),
-        ({"y": np.r_[["oops"], np.full(8, "5000")]}, "column y holds what is no number"),
+        ({"y": np.r_[["oops"], np.full(8, "5000")]}, "column y contains a value that is not a number"),
         ({"MCEvent": np.full(9, -999), "PID": np.zeros(9, int), "z": np.zeros(9)}, ""),
     ],
 )
 def test_files_that_are_wrong(tmp_path, changes, message):
     rows = {name: column for name, column in base(**changes).items() if column is not None}
     write(tmp_path, rows)
-    told = run(tmp_path, FILES, code=3 if message else 0)
-    assert message in told
-    assert "Traceback" not in told
+    printed = run(tmp_path, FILES, code=3 if message else 0)
+    assert message in printed
+    assert "Traceback" not in printed
 
 
 def test_several_bricks_and_a_background_file(tmp_path):
@@ -148,9 +148,9 @@ def test_root_trees(tmp_path):
     assert frame(tmp_path, "showers", "showers").linked.tolist() == [8]
     branches["columns"]["x"] = "nothing"
     (tmp_path / "branches.yaml").write_text(json.dumps(branches))
-    told = run(tmp_path, text, name="other", code=3)
-    assert "has no branch nothing" in told
-    assert "s_PID" in told
+    printed = run(tmp_path, text, name="other", code=3)
+    assert "has no branch nothing" in printed
+    assert "s_PID" in printed
 
 
 def test_data_without_volume_tracks(tmp_path):
@@ -164,9 +164,9 @@ def test_data_without_volume_tracks(tmp_path):
     [
         ("geometry", "plates: [0, 1]", "plates must give a z in um for each number"),
         ("geometry", "plates: {0: zero}", "plates must give a z in um for each number"),
-        ("geometry", "films: {0: 0}", "must hold the keys plates"),
+        ("geometry", "films: {0: 0}", "must contain the keys plates"),
         ("geometry", "plates: {0: 0", "cannot be read as YAML"),
-        ("branches", "tree: t\ncolumns: {xx: x}", "xx is none"),
+        ("branches", "tree: t\ncolumns: {xx: x}", ": not xx"),
         ("branches", "tree: t\ncolumns: x", "columns must name branches of event, "),
     ],
 )
@@ -174,7 +174,7 @@ def test_maps_that_are_wrong(tmp_path, name, content, message):
     write(tmp_path, base())
     (tmp_path / "map.yaml").write_text(content)
     text = FILES.replace("{tracks: brick.csv}", f"{{tracks: brick.csv, {name}: map.yaml}}")
-    told = run(tmp_path, text, code=2)
-    assert message in told.replace("\n", " ")
-    assert "map.yaml" in told
-    assert "Traceback" not in told
+    printed = run(tmp_path, text, code=2)
+    assert message in printed.replace("\n", " ")
+    assert "map.yaml" in printed
+    assert "Traceback" not in printed
