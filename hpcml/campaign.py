@@ -1,21 +1,39 @@
-"""The nouns of hpcml, frozen: what a resolved job file says, and nothing computed from it.
+"""The nouns of hpcml, frozen: what a resolved job file contains, and nothing computed from it.
 
-Resources, Site, InputFile, StepPlan, Campaign, and their JSON form.
+Every name of a scheduler or launcher and every default of resources is written here, once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any, Literal
 
 Where = Literal["here", "batch"]
 Compression = Literal["none", "gzip", "lzf"]
 
 
+class SchedulerName(StrEnum):
+    """Batch systems that hpcml submits to; `local` is this machine, where nothing is submitted."""
+
+    LOCAL = "local"
+    SLURM = "slurm"
+    HTCONDOR = "htcondor"
+
+
+class LauncherName(StrEnum):
+    """How the ranks of a shard are started; `auto` chooses (launchers.py)."""
+
+    AUTO = "auto"
+    MPIEXEC = "mpiexec"
+    SRUN = "srun"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What one shard of a step asks for. Memory in bytes, times in seconds."""
+    """What one shard of a step asks for. Memory in bytes per rank, walltime in seconds."""
 
     ranks: int = 1
     cpus: int = 1
@@ -33,8 +51,8 @@ class Site:
     """
 
     name: str = "local"
-    scheduler: Literal["local", "slurm", "htcondor"] = "local"
-    launcher: Literal["auto", "mpiexec", "srun", "none"] = "auto"
+    scheduler: SchedulerName = SchedulerName.LOCAL
+    launcher: LauncherName = LauncherName.AUTO
     setup: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     directives: Mapping[str, str | int | bool | None] = field(default_factory=dict)
@@ -113,13 +131,20 @@ class Campaign:
         raise KeyError(name)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain JSON values; YAML, which also gets them, knows no enumerations."""
+        raw = asdict(self)
+        raw["site"] |= {"scheduler": str(self.site.scheduler), "launcher": str(self.site.launcher)}
+        return raw
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Campaign:
         steps = tuple(_step(item) for item in raw["steps"])
-        site = Site(**{**raw["site"], "setup": tuple(raw["site"]["setup"])})
-        return cls(**{**raw, "steps": steps, "site": site})
+        return cls(**{**raw, "steps": steps, "site": _site(raw["site"])})
+
+
+def _site(raw: Mapping[str, Any]) -> Site:
+    scheduler, launcher = SchedulerName(raw["scheduler"]), LauncherName(raw["launcher"])
+    return Site(**{**raw, "scheduler": scheduler, "launcher": launcher, "setup": tuple(raw["setup"])})
 
 
 def _step(raw: Mapping[str, Any]) -> StepPlan:

@@ -4,7 +4,9 @@ HpcmlError
 ├── UsageError              2   the job file or the command line is wrong
 │   ├── JobFileError        2   ... a line of the job file, named
 │   ├── PlanConflict        2   the campaign directory was planned from something else
-│   └── InputChanged        2   an input file is no longer what was planned
+│   ├── InputChanged        2   an input file is no longer what was planned
+│   ├── InputError          2   the data of an input cannot be used
+│   └── MissingExtra        2   a package that is needed is not installed
 ├── Incomplete              3   units failed or are missing: resumable
 │   └── StorageError        3   ... because the disk is full or cannot be written
 ├── SchedulerError          4   the scheduler refused or did not answer
@@ -32,8 +34,6 @@ class HpcmlError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
-        # set when every rank of an MPI world raises it alike, so that none must abort the others
-        self.on_all_ranks = False
 
 
 class UsageError(HpcmlError, ValueError):
@@ -52,8 +52,16 @@ class InputChanged(UsageError):
     """An input is not the file that was planned."""
 
 
+class InputError(UsageError):
+    """The data of an input cannot be used: a value, a column or a format that is not as it must be."""
+
+
+class MissingExtra(UsageError):
+    """A package is not installed; the hint says how to install it."""
+
+
 class Incomplete(HpcmlError, RuntimeError):
-    """Units are missing or failed; typing `hpcml resume` is the cure."""
+    """Units are missing or failed; `hpcml resume` computes them."""
 
     exit_code = EXIT_INCOMPLETE
 

@@ -1,4 +1,4 @@
-"""Where a result comes from, in words kept beside it: versions, code state, machines, seed."""
+"""Where a result comes from, kept beside it: versions, code state, machines, seed."""
 
 from __future__ import annotations
 
@@ -11,27 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from hpcml.campaign import Campaign, StepPlan
+from hpcml.registry import family_packages
 from hpcml.seeds import STREAM_VERSION
 from hpcml.share import resource_folder
 
-PACKAGES = (
-    "hpcml",
-    "numpy",
-    "h5py",
-    "scipy",
-    "pandas",
-    "scikit-learn",
-    "fastjet",
-    "tsfresh",
-    "mpi4py",
-    "numba",
-)
+CORE_PACKAGES = ("hpcml", "numpy", "h5py", "mpi4py")
+# packages that are not called as the module that they bring
+_PACKAGE_OF = {"sklearn": "scikit-learn"}
 
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that results depend on, those that are installed."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    families = [_PACKAGE_OF.get(module, module) for module in family_packages()]
+    for name in (*CORE_PACKAGES, *families):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -63,7 +56,7 @@ def git_state(folder: Path) -> str:
 def provenance(
     campaign: Campaign, step: StepPlan, fingerprint: str, sources: list[dict[str, Any]]
 ) -> dict[str, str]:
-    """Texts for /provenance of a table. sources: what the parts say of their ranks."""
+    """Texts for /provenance of a table. sources: what the parts record of their ranks."""
     ranks = {
         (str(one.get("host")), str(one.get("cpu")), str(one.get("kernel")), str(one.get("job")))
         for one in sources

@@ -1,7 +1,8 @@
-"""Memory and time as people write them ('2 GB', '1h30m') to bytes and seconds."""
+"""Quantities as people write them: '2 GB' and '1h30m' to numbers, a result with its error to text."""
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -33,3 +34,33 @@ def parse_walltime(value: Any) -> int:
         raise ValueError("must be seconds, or text such as '90m', '1h30m', '01:30:00' or '2-00:00:00'")
     days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+_UNITS = {
+    "gev": "GeV", "tev": "TeV", "mev": "MeV", "um": "um", "mm": "mm", "cm": "cm", "mrad": "mrad",
+    "rad": "rad", "ns": "ns", "us": "us", "s": "s", "sigma": "sigma", "percent": "%", "events": "events",
+}  # fmt: skip
+
+
+def with_unit(name: str) -> tuple[str, str]:
+    """('energy resolution', 'GeV') of 'energy_resolution_gev'; no unit when the name ends in none."""
+    words = name.split("_")
+    unit = _UNITS.get(words[-1], "") if len(words) > 1 else ""
+    return " ".join(words[:-1] if unit else words), unit
+
+
+def measured(value: float | bool, error: float | None = None, unit: str = "") -> str:
+    """'0.213 +- 0.012 GeV': the error with two digits, the value to the same place (as the PDG does).
+
+    Without an error four significant digits of a real number, all digits of a whole one.
+    """
+    behind = f" {unit}" if unit else ""
+    if error is None or not math.isfinite(error) or error <= 0 or not math.isfinite(value):
+        text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        return f"{text}{behind}"
+    digits = 1 - math.floor(math.log10(error))
+    if float(f"{error:.1e}") >= 10 ** (2 - digits):  # 0.0996 is 0.100: one place less
+        digits -= 1
+    if digits <= 0:
+        return f"{round(value, digits):.0f} +- {round(error, digits):.0f}{behind}"
+    return f"{value:.{digits}f} +- {error:.{digits}f}{behind}"

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpcml.errors import HpcmlError, UsageError, nearest
+from hpcml.errors import HpcmlError, MissingExtra, UsageError, nearest
 from hpcml.user_code import describe_exception
 from hpcml.workload import Workload
 
@@ -41,12 +41,6 @@ BUILTIN: dict[str, str] = {
     "emulsion.energy": "hpcml.workloads.emulsion.steps.energy:ShowerEnergies",
     "probe": "hpcml.workloads.probe:Probe",
 }
-# what the extras bring that a worker imports
-NEEDS: dict[str, tuple[str, ...]] = {
-    "jets": ("fastjet", "sklearn", "scipy", "tables"),
-    "emulsion": ("numba", "sklearn", "scipy", "pandas"),
-}
-EXTRA_OF: dict[str, str] = {"jets": "jets", "emulsion": "emulsion"}
 # what the engine calls these methods with, besides self
 SIGNATURES: dict[str, tuple[str, ...]] = {
     "units": ("inputs",),
@@ -75,10 +69,10 @@ def load(name: str, base: Path | None = None) -> type[Workload]:
     try:
         module = _from_file(where, base) if where.endswith(".py") else importlib.import_module(where)
     except ModuleNotFoundError as error:
-        extra = EXTRA_OF.get(name.split(".")[0])
+        family = _family(name)
         missing = error.name or str(error)
-        hint = f"pip install 'hpcml[{extra}]'" if extra else "is it on PYTHONPATH?"
-        raise UsageError(f"workload {name!r} needs the module {missing!r}", hint) from error
+        hint = f"pip install 'hpcml[{family.EXTRA}]'" if family else "is it on PYTHONPATH?"
+        raise MissingExtra(f"workload {name!r} needs the module {missing!r}", hint) from error
     except HpcmlError:
         raise
     except (Exception, SystemExit) as error:  # a file of the user can fail in any way while it is imported
@@ -125,7 +119,24 @@ def modules_of(name: str) -> tuple[str, ...]:
     """Modules that a worker must be able to import for the workload called `name`."""
     where = (BUILTIN.get(name) or _entry_point(name) or name).rpartition(":")[0]
     own = () if where.endswith(".py") else (where,)
-    return (*own, *NEEDS.get(name.split(".")[0], ()))
+    family = _family(name)
+    return (*own, *(family.REQUIRES if family else ()))
+
+
+def family_packages() -> list[str]:
+    """Modules that the extras of all shipped families bring, each once, in the order of the families."""
+    names = dict.fromkeys(name.partition(".")[0] for name in BUILTIN)
+    families = [family for family in map(_family, names) if family]
+    return list(dict.fromkeys(module for family in families for module in family.REQUIRES))
+
+
+def _family(name: str) -> Any:
+    """The package of the shipped family that a workload's name begins with, which states EXTRA and REQUIRES;
+    None without one. Importing it imports nothing else."""
+    prefix = name.partition(".")[0]
+    if ":" in name or not any(known.startswith(f"{prefix}.") for known in BUILTIN):
+        return None
+    return importlib.import_module(f"hpcml.workloads.{prefix}")
 
 
 def _entry_point(name: str) -> str:

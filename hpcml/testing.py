@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpcml.commands.merge import summary_arrays
 from hpcml.commands.report import draw_figures
 from hpcml.directory.inputs import FileInput
+from hpcml.directory.summary import summary_arrays
 from hpcml.errors import UsageError
 from hpcml.jobfile.parameters import check_parameters
 from hpcml.registry import make_parameters

@@ -1,7 +1,4 @@
-"""Code that the author of a workload wrote, called so that its mistakes are told as its own.
-
-Exceptions of others in words, and the error they become.
-"""
+"""Calls into user code: an exception of a workload is reported as the workload's own."""
 
 from __future__ import annotations
 
@@ -31,8 +28,8 @@ def describe_exception(error: BaseException) -> str:
 
 
 @contextmanager
-def calling_user_code(workload: str, word: str, hint: str = "") -> Iterator[None]:
-    """Around a call of the method `word`: what it raises becomes a UsageError, with file and line.
+def calling_user_code(workload: str, method: str, hint: str = "") -> Iterator[None]:
+    """Around a call of the method `method`: what it raises becomes a UsageError, with file and line.
 
     SystemExit counts as an exception: a workload does not end the engine.
     """
@@ -45,6 +42,6 @@ def calling_user_code(workload: str, word: str, hint: str = "") -> Iterator[None
         last = frames[-1] if len(frames) > 1 else None  # the first frame is the call itself
         where = f" ({last.filename}:{last.lineno})" if last else ""
         raise UsageError(
-            f"workload {workload!r}: {word} raised {describe_exception(error)}{where}",
-            hint or "mend the workload; `hpcml --traceback ...` shows the way to that line",
+            f"workload {workload!r}: {method} raised {describe_exception(error)}{where}",
+            hint or "fix the workload; `hpcml --traceback ...` shows the calls that led to that line",
         ) from error

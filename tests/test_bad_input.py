@@ -13,10 +13,11 @@ from toy import hpcml
 from toy_workloads import Toy
 
 from hpcml.commands.plan import plan
+from hpcml.directory.history import History
 from hpcml.errors import PlanConflict, UsageError
 from hpcml.jobfile.resolve import resolve
 from hpcml.jobfile.yaml_source import parse
-from hpcml.store.journal import Journal, read_journal
+from hpcml.store.journal import Journal
 from hpcml.store.units import list_units, shard_bounds
 from hpcml.testing import WorkloadProblem, check_workload
 from hpcml.user_code import describe_exception
@@ -199,7 +200,7 @@ def test_costs_whose_sum_is_beyond_a_float_still_partition() -> None:
 
 
 def test_lines_of_a_journal_that_are_no_words_are_skipped(tmp_path: Path) -> None:
-    Journal(tmp_path, "good").write("merged", text="\ud800\u2028")
+    Journal(tmp_path).write("merged", text="\ud800\u2028")
     garbage = [
         b"5",
         b"[]",
@@ -209,8 +210,8 @@ def test_lines_of_a_journal_that_are_no_words_are_skipped(tmp_path: Path) -> Non
         b"[" * 99999,
     ]
     (tmp_path / "bad.jsonl").write_bytes(b"\n".join(garbage) + b'\n{"time": 1, "event": ["merged"]}\n')
-    assert [word["text"] for word in read_journal(tmp_path, "merged")] == ["\ud800\u2028"]
-    assert len(read_journal(tmp_path)) == 1
+    assert [word["text"] for word in History.read(tmp_path).of("merged")] == ["\ud800\u2028"]
+    assert len(History.read(tmp_path).entries) == 1
 
 
 def test_yaml_that_is_nested_too_deeply() -> None:

@@ -13,7 +13,8 @@ import pytest
 import toy
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from toy_workloads import ToyParameters, Words
+from toy_columns import Words
+from toy_workloads import ToyParameters
 
 from hpcml.directory.opened import OpenCampaign
 from hpcml.errors import IntegrityError
@@ -29,7 +30,7 @@ def table_of(opened: OpenCampaign) -> StepTable:
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], StepTable]:
     """Digests and table of the campaign computed by one process in one shard."""
-    opened = toy.computed(tmp_path_factory.mktemp("words"), toy.step(workload="Words"))
+    opened = toy.computed(tmp_path_factory.mktemp("words"), toy.step(workload="Words", file=toy.COLUMNS))
     return toy.merge_here(opened), table_of(opened)
 
 
@@ -39,7 +40,7 @@ def reference(first: tuple[dict[str, str], StepTable]) -> dict[str, str]:
 
 
 def test_a_campaign_and_a_run_in_memory_give_the_same_text(tmp_path: Path) -> None:
-    opened = toy.computed(tmp_path, toy.step("step", workload="Words"))
+    opened = toy.computed(tmp_path, toy.step("step", workload="Words", file=toy.COLUMNS))
     toy.merge_here(opened, "step")
     table = OpenCampaign(opened.root).step("step").table()
     for name, column in run_in_memory(Words(ToyParameters()), seed=7).tables["words"].items():
@@ -47,7 +48,7 @@ def test_a_campaign_and_a_run_in_memory_give_the_same_text(tmp_path: Path) -> No
 
 
 def test_text_comes_back_as_it_was_returned(tmp_path: Path) -> None:
-    opened = toy.computed(tmp_path, toy.step(workload="Words"))
+    opened = toy.computed(tmp_path, toy.step(workload="Words", file=toy.COLUMNS))
     toy.merge_here(opened)
     table = table_of(opened)
     word, pair = table.columns("words", "word", "pair")
@@ -87,7 +88,9 @@ def test_text_and_digest_do_not_depend_on_how_they_were_made(
     monkeypatch.setattr("hpcml.store.recorder.WRITE_SECONDS", write_seconds)
     monkeypatch.setattr("hpcml.store.recorder.PADDING", padding)
     monkeypatch.setattr(sealing, "SORTED_TEXT", sorted_text)
-    step = toy.step(workload=workload, resources={"shards": shards}, compression=compression)
+    step = toy.step(
+        workload=workload, file=toy.COLUMNS, resources={"shards": shards}, compression=compression
+    )
     opened = toy.planned(tmp_path_factory.mktemp("order"), step)
     turns = list(range(shards))
     order.shuffle(turns)
@@ -101,7 +104,7 @@ def test_text_and_digest_do_not_depend_on_how_they_were_made(
 
 @pytest.mark.parametrize("killed", ["u00003", "u00017", "u00023"])
 def test_a_killed_rank_loses_no_text(tmp_path: Path, reference: dict[str, str], killed: str) -> None:
-    opened = toy.planned(tmp_path, toy.step(workload="Words"))
+    opened = toy.planned(tmp_path, toy.step(workload="Words", file=toy.COLUMNS))
     ended = toy.hpcml("work", opened.root, "--step", "toy", TOY_KILL=killed, TOY_WRITE_SECONDS=0)
     assert ended.code != 0 and toy.logs(opened)
     left = toy.done_units(opened)
@@ -117,8 +120,10 @@ def test_doubled_units_agree_though_their_parts_differ_in_width(
     tmp_path: Path, reference: dict[str, str]
 ) -> None:
     """Two copies of one unit, beside a wide text in one part and alone in the other."""
-    opened = toy.computed(tmp_path, toy.step(workload="Words"))
-    several = toy.planned(tmp_path / "b", toy.step(workload="Words", resources={"shards": 24}))
+    opened = toy.computed(tmp_path, toy.step(workload="Words", file=toy.COLUMNS))
+    several = toy.planned(
+        tmp_path / "b", toy.step(workload="Words", file=toy.COLUMNS, resources={"shards": 24})
+    )
     for shard in range(24):
         assert toy.work_here(several, shard=shard) == 0
     step = OpenCampaign(opened.root).step("toy")
@@ -140,7 +145,7 @@ def test_doubled_units_agree_though_their_parts_differ_in_width(
 
 
 def test_other_text_for_a_unit_is_a_contradiction(tmp_path: Path) -> None:
-    opened = toy.planned(tmp_path, toy.step(workload="Words", resources={"shards": 2}))
+    opened = toy.planned(tmp_path, toy.step(workload="Words", file=toy.COLUMNS, resources={"shards": 2}))
     assert toy.work_here(opened, shard=0) == 0 and toy.work_here(opened, shard=1) == 0
     aside = [path.rename(tmp_path / path.name) for path in toy.parts(opened)]
     lie = toy.hpcml("work", opened.root, "--step", "toy", "--shards", "1", TOY_WORD="other")
@@ -153,7 +158,7 @@ def test_other_text_for_a_unit_is_a_contradiction(tmp_path: Path) -> None:
 
 def test_pytables_reads_text(tmp_path: Path) -> None:
     tables = pytest.importorskip("tables")
-    opened = toy.computed(tmp_path, toy.step(workload="Words", parameters={"n": 12}))
+    opened = toy.computed(tmp_path, toy.step(workload="Words", file=toy.COLUMNS, parameters={"n": 12}))
     toy.merge_here(opened)
     found = table_of(opened)
     with tables.open_file(found.layout.table) as file:
@@ -172,7 +177,7 @@ def test_a_wide_text_among_many_rows_stays_within_memory(tmp_path: Path) -> None
         "merge(opened, opened.step('toy'))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
-    opened = toy.planned(tmp_path, toy.step(workload="ManyWords", parameters={"n": 40}))
+    opened = toy.planned(tmp_path, toy.step(workload="ManyWords", file=toy.COLUMNS, parameters={"n": 40}))
     assert toy.work_here(opened) == 0
     ended = subprocess.run(
         ["python", "-c", script, opened.root], env={**os.environ}, text=True, capture_output=True, check=True

@@ -31,6 +31,7 @@ from hpcml.worker.assignment import ShardRequest
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKLOADS = ROOT / "tests" / "toy_workloads.py"
+COLUMNS = ROOT / "tests" / "toy_columns.py"
 LIMIT = 180.0
 # killed MPIs leave folders: here they go with the tests
 SCRATCH = tempfile.TemporaryDirectory(prefix="toys-", ignore_cleanup_errors=True)
@@ -39,8 +40,8 @@ SCRATCH = tempfile.TemporaryDirectory(prefix="toys-", ignore_cleanup_errors=True
 # ---------------------------------------------------------------- job files and campaigns
 
 
-def step(name: str = "toy", workload: str = "Toy", **words: Any) -> dict[str, Any]:
-    return {"name": name, "workload": f"{WORKLOADS}:{workload}", **words}
+def step(name: str = "toy", workload: str = "Toy", file: Path = WORKLOADS, **words: Any) -> dict[str, Any]:
+    return {"name": name, "workload": f"{file}:{workload}", **words}
 
 
 def write_job(folder: Path, *steps: Mapping[str, Any], **words: Any) -> Path:

@@ -199,52 +199,6 @@ class Kept(Toy):
         return (Table(first.name, first.columns, materialise=False), *rest)
 
 
-class Words(Toy):
-    """Text of any width: some units have none, one text of the units is far wider than the others."""
-
-    name = "words"
-
-    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
-        columns = (Column("word", "str"), Column("pair", "str", (2,)), Column("number", "i8"))
-        return (Table("words", columns),)
-
-    def result(self, unit: Unit, ctx: Context) -> dict[str, Arrays]:
-        rng = ctx.stream()
-        words = [
-            "".join(rng.choice(list("aZ 9\u00b5\u6f22"), rng.integers(0, 9)))
-            for _ in range(rng.integers(0, 4))
-        ]
-        if unit.integer("number") == 17:
-            words.append(os.environ.get("TOY_WORD", "wide " * 800))
-        pair = np.array([[word[:3], "x"] for word in words], str).reshape(-1, 2)
-        return {"words": {"word": words, "pair": pair, "number": np.full(len(words), unit.integer("number"))}}
-
-
-class ManyWords(Words):
-    """20,000 short texts per unit, and one of 800 bytes in all."""
-
-    name = "many-words"
-
-    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
-        return (Table("words", (Column("word", "str"),)),)
-
-    def result(self, unit: Unit, ctx: Context) -> dict[str, Arrays]:
-        words = np.full(20_000, unit.key, "U800" if unit.integer("number") == 17 else "U8")
-        if unit.integer("number") == 17:
-            words[0] = "w" * 800
-        return {"words": {"word": words}}
-
-
-class KeptWords(Words):
-    """Text that stays in the parts."""
-
-    name = "kept-words"
-
-    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
-        (table,) = super().tables(inputs)
-        return (Table(table.name, table.columns, materialise=False),)
-
-
 class Files(Plain):
     """Leaves a file beside its rows, names one outside, and counts its tries in its workspace."""
 

@@ -1,1 +1,1 @@
-"""Empty here; a wheel carries templates/ and config/ as its subpackages (see hpcml/share.py)."""
+"""Empty here; a wheel carries templates/ and config/ as its subpackages (see share.py)."""

@@ -1,19 +1,21 @@
 """The scheduler's jobs of a campaign: what the journal recorded and what the scheduler says, as one.
 
-Jobs, read_jobs (one call whatever the number of shards, none for HTCondor's event logs).
+One call whatever the number of shards, none for HTCondor's event logs. Nothing is written here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
+from hpcml.directory.history import History
 from hpcml.directory.opened import OpenCampaign
 from hpcml.errors import SchedulerError, UsageError
+from hpcml.schedulers import shell
+from hpcml.schedulers.attempt_spec import job_tag
 from hpcml.schedulers.base import JobRecord, JobRef, Scheduler, Submission, scheduler
-from hpcml.schedulers.htcondor.event_log import read_event_log
 from hpcml.schedulers.queries import event_records, job_records
 from hpcml.states import JobState
-from hpcml.store.journal import read_journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +45,62 @@ class Jobs:
         found = [job.ref for job in self.shards if job.record.state.is_live]
         return found + [ref for _, ref, record in self.merges_and_dags if record.state.is_live]
 
+    def of(self, step: str) -> list[ShardJob]:
+        """The shard jobs of a step, of all attempts."""
+        return [job for job in self.shards if job.step == step]
+
+    def merging(self, step: str) -> bool:
+        """Is a merge job of the step queued, held or running?"""
+        return any(
+            submission.kind == "merge" and submission.step == step and record.state.is_live
+            for submission, _, record in self.merges_and_dags
+        )
+
+    @property
+    def live_owners(self) -> list[JobRef]:
+        """Jobs that are queued, held or running and own all jobs of their attempt (HTCondor's DAGs)."""
+        return [
+            ref
+            for submission, ref, record in self.merges_and_dags
+            if submission.owns_all and record.state.is_live
+        ]
+
     def newest(self, step: str) -> dict[int, ShardJob]:
         """{shard: job} of the last attempt that has jobs for the step."""
-        mine = [job for job in self.shards if job.step == step]
-        last = max((job.attempt for job in mine), default=0)
-        return {job.shard: job for job in mine if job.attempt == last}
+        last = max((job.attempt for job in self.of(step)), default=0)
+        return {job.shard: job for job in self.of(step) if job.attempt == last}
 
 
-def read_jobs(opened: OpenCampaign, *, error: str = "") -> Jobs:
+def current_jobs(opened: OpenCampaign, history: History) -> Jobs:
+    """What the scheduler knows of the campaign, jobs whose submit reply was lost included."""
+    error = ""
+    try:
+        history = history.with_entries(*find_lost_jobs(opened, history))
+    except SchedulerError as silence:
+        error = silence.message
+    return read_jobs(opened, history, error=error)
+
+
+def find_lost_jobs(opened: OpenCampaign, history: History) -> list[dict[str, Any]]:
+    """Journal entries, not written yet, for jobs whose submit reply was lost: found by the tag they carry."""
+    lost = history.lost_replies()
+    if not lost:
+        return []
+    who = scheduler(opened.campaign.site.scheduler)
+    found = []
+    for entry in lost:
+        tag = job_tag(opened.campaign, int(entry["attempt"]), str(entry["name"]))
+        command = who.find_command(tag)
+        for job in who.parse_find(shell.ask(command), tag)[-1:] if command else ():
+            names = {name: entry[name] for name in ("time", "attempt", "name", "step")}
+            found.append({**names, "event": "submitted", "job": job, "scheduler": who.name})
+    return found
+
+
+def read_jobs(opened: OpenCampaign, history: History, *, error: str = "") -> Jobs:
     """All jobs of the campaign that are recorded as submitted. error: the scheduler was asked just now,
     and this is why it did not answer."""
-    words = read_journal(opened.layout.journal, "submitted")
+    words = history.of("submitted")
     jobs = Jobs(sorted({int(word["attempt"]) for word in words}), error=error)
     if not words:
         return jobs
@@ -95,7 +142,7 @@ def _add_from_events(
         ]
     for submission in submissions:
         if submission.events and submission.kind != "array":
-            records = read_event_log(folder / submission.events)
+            records = who.read_events(folder / submission.events)
             if not records and submission.name in ids:
                 records = {JobRef(ids[submission.name]): JobRecord(JobState.PENDING)}
             for ref, record in sorted(records.items())[-1:]:

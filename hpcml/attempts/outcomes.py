@@ -1,11 +1,10 @@
-"""How the last jobs of a step ended: the scheduler's word, what they printed, and the node to blame.
+"""How the last jobs of a step ended: what the scheduler reports, what they printed, and the node to blame.
 
-JobOutcome, one for each shard that has units missing and does not run or wait.
+A shard whose units are all there has no outcome, however its job ended.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from hpcml.directory.attempts import attempt_numbers
 from hpcml.directory.opened import OpenStep
 from hpcml.errors import EXIT_INCOMPLETE
 from hpcml.schedulers.base import JobRecord, scheduler
-from hpcml.schedulers.diagnosis import explain
+from hpcml.schedulers.diagnosis import RESUME_ELSEWHERE
 from hpcml.schedulers.failures import Explanation, Failure
 from hpcml.schedulers.job_output import JobOutput, read_job_output, refine_record
 from hpcml.states import JobState
@@ -24,7 +23,6 @@ from hpcml.store.ledger import Ledger
 from hpcml.store.units import shard_bounds
 
 TAIL = 60
-_FROM = re.compile(r"^Error from \S+: ")
 # what one bad machine can be the cause of, when others do well
 _MAY_BE_THE_NODE = (Failure.NODE, Failure.CODE, Failure.STORAGE, Failure.UNKNOWN)
 
@@ -59,26 +57,30 @@ def step_outcomes(step: OpenStep, jobs: Jobs, ledger: Ledger) -> StepOutcomes:
         if ledger.done[numbers[bounds[shard] : bounds[shard + 1]]].all():
             complete.append(job)
         else:
-            found.append(_ending(step, job))
-    ill = Counter(one.record.node for one in found if one.record.node and _may_be_the_node(one))
-    if not ill:
+            found.append(_outcome(step, job))
+    failed_at = Counter(
+        outcome.record.node for outcome in found if outcome.record.node and _may_be_the_node(outcome)
+    )
+    if not failed_at:
         return StepOutcomes(found)
-    return blamed(found, ill, Counter(job.record.node for job in complete if _went_well(step, job)))
+    well_at = Counter(job.record.node for job in complete if _went_well(step, job))
+    return blame_nodes(found, failed_at, well_at)
 
 
-def _ending(step: OpenStep, job: ShardJob) -> JobOutcome:
-    who, record, printed = step.opened.campaign.site.scheduler, job.record, JobOutput()
+def _outcome(step: OpenStep, job: ShardJob) -> JobOutcome:
+    asked, record, printed = scheduler(step.opened.campaign.site.scheduler), job.record, JobOutput()
     if not record.state.is_live:
         printed = _printed(step, job)
         record = refine_record(record, printed)
     error = printed.error if printed.code else ""
-    diagnosis = explain(who, record, error)
+    diagnosis = asked.diagnose(record, error)
+    own_words = asked.own_words(record)
     if error:
         words = f"It printed: {error}"
-    elif who == "htcondor" and record.hold_code is not None and record.reason:
-        words = f"HTCondor says: {_FROM.sub('', record.reason)}."
+    elif own_words:
+        words = own_words
     elif diagnosis.failure is Failure.STORAGE:
-        words = f"It belongs into {_output(step, job).parent}."
+        words = f"Its output goes to {_output(step, job).parent}."
     else:
         words = ""
     return JobOutcome(job, record, diagnosis, words)
@@ -97,46 +99,56 @@ def _printed(step: OpenStep, job: ShardJob) -> JobOutput:
 def _went_well(step: OpenStep, job: ShardJob) -> bool:
     """Did the job itself compute its shard? Another one may have, before it or after it."""
     printed = _printed(step, job)
-    return job.record.state is JobState.DONE and printed.code == 0 and not printed.taken_along
+    return job.record.state is JobState.DONE and printed.code == 0 and not printed.claimed_by_another
 
 
-def blamed(found: list[JobOutcome], ill: Counter[str], well: Counter[str]) -> StepOutcomes:
-    """Failures that cluster on a node become the node's. ill, well: jobs by the node where they ended.
+def blame_nodes(found: list[JobOutcome], failed_at: Counter[str], well_at: Counter[str]) -> StepOutcomes:
+    """Failures that cluster on a node become the node's. failed_at, well_at: jobs by the node of their end.
 
     A node is bad when nothing ended well there, and jobs lacked what every node has (a Python, a launcher),
-    or two of them failed in any way that other nodes know to avoid. Where all nodes fail it is not the node.
+    or two of them failed in any way while other nodes did well. Where all nodes fail it is not the node.
     """
-    sure = {one.record.node for one in found if one.diagnosis.failure is Failure.NODE}
-    bad = {node for node in ill if not well[node] and (node in sure or (ill[node] > 1 and well))}
-    lost = any(one.record.state is JobState.NODE_LOST for one in found)
-    if len(bad) > 1 and not well and not lost:
-        return StepOutcomes([_everywhere(one, sorted(bad)) for one in found])
-    found = [_on_bad_node(one, ill, well) if one.record.node in bad else one for one in found]
-    return StepOutcomes(found, tuple(sorted(bad)))
+    sure = {outcome.record.node for outcome in found if outcome.diagnosis.failure is Failure.NODE}
+    bad = {
+        node
+        for node in failed_at
+        if not well_at[node] and (node in sure or (failed_at[node] > 1 and well_at))
+    }
+    lost = any(outcome.record.state is JobState.NODE_LOST for outcome in found)
+    if len(bad) > 1 and not well_at and not lost:
+        return StepOutcomes([_everywhere(outcome, sorted(bad)) for outcome in found])
+    blamed = [
+        _on_bad_node(outcome, failed_at, well_at) if outcome.record.node in bad else outcome
+        for outcome in found
+    ]
+    return StepOutcomes(blamed, tuple(sorted(bad)))
 
 
-def _may_be_the_node(one: JobOutcome) -> bool:
-    # units that fail are told one by one
-    is_code = one.diagnosis.failure in _MAY_BE_THE_NODE and one.record.exit_code != EXIT_INCOMPLETE
-    return is_code and one.record.state not in (JobState.PENDING, JobState.RUNNING)
+def _may_be_the_node(outcome: JobOutcome) -> bool:
+    # units that fail are reported one by one
+    of_units = outcome.record.exit_code == EXIT_INCOMPLETE
+    waits_or_runs = outcome.record.state in (JobState.PENDING, JobState.RUNNING)
+    return outcome.diagnosis.failure in _MAY_BE_THE_NODE and not of_units and not waits_or_runs
 
 
-def _everywhere(one: JobOutcome, nodes: list[str]) -> JobOutcome:
-    if one.diagnosis.failure is not Failure.NODE:
-        return one
-    sentence = f"{one.diagnosis.sentence} So it was on every node that was tried: {', '.join(nodes)}."
-    return replace(one, diagnosis=replace(one.diagnosis, sentence=sentence, failure=Failure.CODE))
+def _everywhere(outcome: JobOutcome, nodes: list[str]) -> JobOutcome:
+    diagnosis = outcome.diagnosis
+    if diagnosis.failure is not Failure.NODE:
+        return outcome
+    sentence = f"{diagnosis.sentence} So it was on every node that was tried: {', '.join(nodes)}."
+    return replace(outcome, diagnosis=replace(diagnosis, sentence=sentence, failure=Failure.CODE))
 
 
-def _on_bad_node(one: JobOutcome, ill: Counter[str], well: Counter[str]) -> JobOutcome:
-    if not _may_be_the_node(one):
-        return one
-    node = one.record.node
-    others, ended = ill.total() - ill[node], ill.total() - ill[node] + well.total()
-    elsewhere = f"{others} of {ended} elsewhere" if ended else "none ended elsewhere"
-    jobs = "the only job that ended there" if ill[node] == 1 else f"all {ill[node]} jobs that ended there"
-    sentence = f"{one.diagnosis.sentence} On node {node} {jobs} failed, {elsewhere}."
-    remedy = "`hpcml resume`, which keeps away from that node"
-    if one.record.state is JobState.HELD:
-        remedy = f"`hpcml cancel`, then {remedy}"
-    return replace(one, diagnosis=Explanation(sentence, remedy, Failure.NODE))
+def _on_bad_node(outcome: JobOutcome, failed_at: Counter[str], well_at: Counter[str]) -> JobOutcome:
+    if not _may_be_the_node(outcome):
+        return outcome
+    node = outcome.record.node
+    here, failed_elsewhere = failed_at[node], failed_at.total() - failed_at[node]
+    ended_elsewhere = failed_elsewhere + well_at.total()
+    elsewhere = f"{failed_elsewhere} of {ended_elsewhere}" if ended_elsewhere else "none ended"
+    jobs = "the only job that ended there" if here == 1 else f"all {here} jobs that ended there"
+    sentence = f"{outcome.diagnosis.sentence} On node {node} {jobs} failed, {elsewhere} elsewhere."
+    remedy = RESUME_ELSEWHERE
+    if outcome.record.state is JobState.HELD:
+        remedy = f"`hpcml cancel {{root}}`, then {remedy}"
+    return replace(outcome, diagnosis=Explanation(sentence, remedy, Failure.NODE))

@@ -1,51 +1,42 @@
-"""Takes into the campaign what jobs left: lost submit replies, output archives."""
+"""Takes into the campaign what jobs left: output archives, and job ids whose submit reply was lost.
+
+Verbs that write call it first. Verbs that only read see the same without it (directory/intake.py,
+attempts/jobs.py), and leave the campaign as it is.
+"""
 
 from __future__ import annotations
 
-from hpcml.attempts.jobs import Jobs, read_jobs
+from dataclasses import dataclass
+
+from hpcml.attempts.jobs import find_lost_jobs
+from hpcml.directory.history import History
+from hpcml.directory.intake import ingest
 from hpcml.directory.opened import OpenCampaign
 from hpcml.errors import SchedulerError
-from hpcml.schedulers import shell
-from hpcml.schedulers.base import scheduler
-from hpcml.store.journal import Journal, read_journal
+from hpcml.store.journal import Journal
 
 
-def lost_replies(opened: OpenCampaign) -> list[dict[str, object]]:
-    """Submissions that were begun and never answered (the machine died, the scheduler was silent)."""
-    answered = {(word["attempt"], word["name"]) for word in read_journal(opened.layout.journal, "submitted")}
-    begun = read_journal(opened.layout.journal, "submitting")
-    return [word for word in begun if (word["attempt"], word["name"]) not in answered]
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """history: the journal, with recovered job ids. problems: archives that were set aside.
+    error: why the scheduler did not answer, or ''."""
+
+    history: History
+    problems: tuple[str, ...] = ()
+    error: str = ""
 
 
-def recover_lost_replies(opened: OpenCampaign) -> list[str]:
-    """Find jobs whose submit reply was lost by the tag they carry, and record their ids."""
-    lost = lost_replies(opened)
-    who = scheduler(opened.campaign.site.scheduler)
+def refresh(opened: OpenCampaign) -> Refreshed:
+    """Ingest output archives, then record the ids of jobs whose submit reply was lost."""
+    problems = tuple(ingest(opened))
+    history = History.read(opened.layout.journal)
+    try:
+        found = find_lost_jobs(opened, history)
+    except SchedulerError as silence:
+        return Refreshed(history, problems, silence.message)
     journal = Journal(opened.layout.journal)
-    found: list[str] = []
-    for word in lost:
-        tag = f"hpcml:{opened.campaign.identity}:{word['attempt']}:{word['name']}"
-        command = who.find_command(tag)
-        jobs = who.parse_find(shell.ask(command), tag) if command else []
-        for job in jobs[-1:]:
-            journal.write(
-                "submitted",
-                attempt=word["attempt"],
-                name=word["name"],
-                step=word["step"],
-                job=job,
-                scheduler=who.name,
-            )
-            found.append(job)
-    return found
-
-
-def jobs_of(opened: OpenCampaign) -> Jobs:
-    """What the scheduler knows of the campaign, after adopting jobs whose submit reply was lost."""
-    problem = ""
-    if lost_replies(opened):
-        try:
-            recover_lost_replies(opened)
-        except SchedulerError as error:
-            problem = error.message
-    return read_jobs(opened, error=problem)
+    written = []
+    for entry in found:
+        names = {name: entry[name] for name in ("attempt", "name", "step", "job", "scheduler")}
+        written.append(journal.write("submitted", **names))
+    return Refreshed(history.with_entries(*written), problems)

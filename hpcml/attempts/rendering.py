@@ -14,9 +14,8 @@ from tempfile import TemporaryFile
 
 from hpcml.campaign import Campaign
 from hpcml.errors import UsageError, nearest
-from hpcml.schedulers.base import SUBMIT_PLAN, AttemptSpec, File, StepSpec, Submission, scheduler
-from hpcml.schedulers.templating import environment
-from hpcml.schedulers.templating import render as render_text
+from hpcml.schedulers.attempt_spec import AttemptSpec, File, StepSpec
+from hpcml.schedulers.base import SUBMIT_PLAN, Submission, scheduler
 from hpcml.store.atomic import replacing, storage_errors, write_json
 
 
@@ -68,6 +67,10 @@ def read_submissions(out: Path) -> tuple[Submission, ...]:
 
 def render_texts(spec: AttemptSpec) -> list[tuple[File, str]]:
     """Every file of an attempt with its text; nothing is written."""
+    # here, so that a verb which only reads submit.json starts without jinja2
+    from hpcml.schedulers.templating import environment
+    from hpcml.schedulers.templating import render as render_text
+
     folders = [Path(folder) for folder in spec.campaign.site.options.get("templates", ())]
     env = environment(folders)
     files = scheduler(spec.campaign.site.scheduler).files(spec)

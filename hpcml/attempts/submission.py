@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hpcml.attempts.rendering import read_submissions, render
-from hpcml.campaign import Campaign
-from hpcml.directory.attempts import next_attempt
+from hpcml.campaign import Campaign, SchedulerName
 from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import SchedulerError, UsageError
 from hpcml.schedulers import shell
@@ -34,7 +33,7 @@ class SubmitResult:
 
 
 def refuse_local(opened: OpenCampaign) -> None:
-    if opened.campaign.site.scheduler == "local":
+    if opened.campaign.site.scheduler == SchedulerName.LOCAL:
         raise UsageError(
             f"site {opened.campaign.site.name!r} has no scheduler to submit to",
             f"`hpcml run {opened.root}` computes here; `hpcml plan JOB --site slurm` plans for a cluster",
@@ -63,8 +62,8 @@ def send(
     campaign: Campaign,
     shards: Mapping[str, Sequence[int]],
     *,
+    attempt: int,
     dry_run: bool = False,
-    attempt: int = 0,
     exclude: Sequence[str] = (),
     after: Mapping[str, Sequence[str]] | None = None,
     waiting: tuple[str, ...] = (),
@@ -74,7 +73,6 @@ def send(
     campaign: with the resources of this attempt. after: {step: job ids whose end its merge also
     waits for} (shards of an earlier attempt that still run).
     """
-    attempt = attempt or next_attempt(opened)
     folder = opened.layout.attempt_folder(attempt)
     render(opened.root, campaign, attempt=attempt, shards=shards, out=folder, exclude=exclude)
     who = scheduler(campaign.site.scheduler)

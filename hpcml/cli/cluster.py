@@ -1,7 +1,4 @@
-"""The commands that speak of a scheduler: render, submit, explain, cancel, logs, site, sandbox, archive.
-
-Their command lines.
-"""
+"""The commands that deal with a scheduler: render, submit, explain, cancel, logs, site, sandbox, pack."""
 
 from __future__ import annotations
 
@@ -11,49 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hpcml.cli.options import DIR, DRY_RUN, FOLDER, JOB_OR_DIR, SET, SITE, STEP, open_campaign, planned
 from hpcml.errors import EXIT_INTERRUPTED, SchedulerError
 
 if TYPE_CHECKING:
-    from hpcml.directory.opened import OpenCampaign, OpenStep
-    from hpcml.inputfile import HashMode
-
-DIR = click.argument("directory", type=click.Path(path_type=Path))
-STEP = click.option("--step", "step_name", metavar="STEP", help="Only this step.")
-JOB_OR_DIR = click.argument("place", type=click.Path(path_type=Path), metavar="JOB|DIR")
-SET = click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the job file."
-)
-SITE = click.option("--site", help="Where to run, instead of the job file's site.")
-FOLDER = click.option(
-    "--dir", "folder", type=click.Path(path_type=Path), help="Campaign directory [campaigns/NAME]."
-)
-DRY_RUN = click.option("--dry-run", is_flag=True, help="Write the files and show the calls; submit nothing.")
-
-
-def open_campaign(directory: Path) -> OpenCampaign:
-    """The campaign in `directory`; what opening needs is imported only now."""
     from hpcml.directory.opened import OpenCampaign
-
-    return OpenCampaign(directory)
-
-
-def planned(
-    place: Path, overrides: Sequence[str], site: str | None, folder: Path | None, hash_mode: HashMode = "fast"
-) -> OpenCampaign:
-    """The campaign directory `place`, or the one of the job file `place`, planned first."""
-    if place.is_dir():
-        if overrides or site or folder:
-            raise click.UsageError("--set, --site and --dir go with a job file, not with a directory")
-        return open_campaign(place)
-    from hpcml.commands.plan import plan
-    from hpcml.jobfile.resolve import resolve
-
-    resolved, _ = resolve(place, overrides=overrides, site=site, check_inputs=True, hash_mode=hash_mode)
-    return open_campaign(plan(resolved.campaign, folder or Path("campaigns") / resolved.campaign.name).root)
-
-
-def chosen_steps(opened: OpenCampaign, step_name: str | None) -> list[OpenStep]:
-    return [opened.step(step_name)] if step_name else opened.steps
 
 
 @click.command()
@@ -66,17 +25,9 @@ def render(
     place: Path, overrides: tuple[str, ...], site: str | None, folder: Path | None, step_name: str | None
 ) -> None:
     """Write the scheduler's files, to look at or to submit by hand."""
-    from hpcml.attempts.rendering import render as render_files
-    from hpcml.attempts.submission import refuse_local, submittable_steps
-    from hpcml.directory.attempts import next_attempt
+    from hpcml.commands.render import render as render_files
 
-    opened = planned(place, overrides, site, folder)
-    refuse_local(opened)
-    steps = [opened.step(step_name)] if step_name else submittable_steps(opened)[0]
-    attempt = next_attempt(opened)
-    shards = {step.name: range(step.plan.resources.shards) for step in steps}
-    out = opened.layout.attempt_folder(attempt)
-    for path in render_files(opened.root, opened.campaign, attempt=attempt, shards=shards, out=out):
+    for path in render_files(planned(place, overrides, site, folder), step_name):
         click.echo(path)
 
 
@@ -90,7 +41,7 @@ def submit(
     place: Path, overrides: tuple[str, ...], site: str | None, folder: Path | None, dry_run: bool
 ) -> None:
     """Submit every step that is not merged, chained, and return."""
-    from hpcml.cli.progress import sent_lines
+    from hpcml.cli.text import sent_lines
     from hpcml.commands.submit import submit as send_all
 
     opened = planned(place, overrides, site, folder)
@@ -98,16 +49,28 @@ def submit(
         click.echo(line)
 
 
-def resume_there(opened: OpenCampaign, shards: int | None, dry_run: bool, automatic: int | None) -> int:
+def resume_there(
+    opened: OpenCampaign,
+    shards: int | None,
+    retry_failed: Sequence[str],
+    dry_run: bool,
+    automatic: int | None,
+) -> int:
     """`hpcml resume` of a campaign that was planned for a cluster.
 
     automatic: the attempt whose merge job says it. It hears 85 when a later attempt goes on.
     """
-    from hpcml.cli.progress import sent_lines
+    from hpcml.cli.text import sent_lines
     from hpcml.commands.resume import resume
 
-    resumed = resume(opened, shards=shards or 0, dry_run=dry_run, automatic=automatic is not None)
-    for line in resumed.words:
+    resumed = resume(
+        opened,
+        shards=shards or 0,
+        retry_failed=retry_failed,
+        dry_run=dry_run,
+        automatic=automatic is not None,
+    )
+    for line in resumed.messages:
         click.echo(line)
     if resumed.sent is not None:
         for line in sent_lines(resumed.sent, dry_run):
@@ -118,7 +81,7 @@ def resume_there(opened: OpenCampaign, shards: int | None, dry_run: bool, automa
 @click.command()
 @DIR
 def explain(directory: Path) -> None:
-    """Why is it not done? Pending, held and failed jobs in plain sentences, each with its cure."""
+    """Why is it not done? Pending, held and failed jobs in plain sentences, each with its remedy."""
     from hpcml.commands.explain import explain as find_reasons
 
     reasons = find_reasons(open_campaign(directory))
@@ -154,8 +117,11 @@ def cancel(directory: Path, dry_run: bool) -> None:
 def logs(directory: Path, step_name: str | None, shard: int | None, lines: int) -> None:
     """What jobs printed, the end of each file."""
     from hpcml.commands.logs import log_files
+    from hpcml.directory.history import History
 
-    for log in log_files(open_campaign(directory), step=step_name, shard=shard):
+    opened = open_campaign(directory)
+    history = History.read(opened.layout.journal)
+    for log in log_files(opened, history, step=step_name, shard=shard):
         click.echo(f"==> {log.path}")
         for line in log.tail(lines):
             click.echo(line)
@@ -169,7 +135,7 @@ def site() -> None:
 @site.command("list")
 def site_list() -> None:
     """Names and files of all sites; yours in ~/.config/hpcml/sites come first."""
-    from hpcml.jobfile.resolve import sites
+    from hpcml.jobfile.sites import sites
 
     for name, path in sites():
         click.echo(f"{name:<20} {path}")
@@ -182,7 +148,7 @@ def site_show(name: str) -> None:
     import json
     from dataclasses import asdict
 
-    from hpcml.jobfile.resolve import load_site
+    from hpcml.jobfile.sites import load_site
 
     click.echo(json.dumps(asdict(load_site(name)), indent=1, default=list))
 
@@ -198,7 +164,7 @@ def site_check(name: str, job: bool, workload: str | None, timeout: float) -> No
 
     from hpcml import registry
     from hpcml.commands.site import check_here, check_with_job
-    from hpcml.jobfile.resolve import load_site
+    from hpcml.jobfile.sites import load_site
 
     chosen = load_site(name)
     findings = list(check_here(chosen))
@@ -206,7 +172,7 @@ def site_check(name: str, job: bool, workload: str | None, timeout: float) -> No
     if job:
         folder = Path(f"hpcml-site-probe-{secrets.token_hex(3)}").absolute()
         findings += check_with_job(
-            chosen, folder, modules=modules, timeout=timeout, say=lambda line: click.echo(line, err=True)
+            chosen, folder, modules=modules, timeout=timeout, show=lambda line: click.echo(line, err=True)
         )
     for one in findings:
         mark = {True: "ok  ", False: "BAD ", None: "note"}[one.good]

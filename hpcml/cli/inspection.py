@@ -1,7 +1,4 @@
-"""The commands that only look: report, status, verify, units, workloads.
-
-Their command lines.
-"""
+"""The commands that inspect a campaign: report, status, verify, units, workloads."""
 
 from __future__ import annotations
 
@@ -9,18 +6,16 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from hpcml.cli.cluster import DIR, STEP, chosen_steps, open_campaign
+from hpcml.cli.options import DIR, JSON, STEP, chosen_steps, open_campaign
 from hpcml.errors import IntegrityError
 
 if TYPE_CHECKING:
     from hpcml.commands.status import CampaignStatus
     from hpcml.directory.opened import OpenCampaign
-
-JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 
 @click.command()
@@ -39,7 +34,7 @@ def status(directory: Path, as_json: bool, watch: bool, cost: bool) -> None:
     while True:
         found = take_status(opened)
         if as_json:
-            click.echo(json.dumps(_finite(found.to_json()), indent=1))
+            click.echo(json.dumps(found.to_json(), indent=1))
         else:
             _show_status(found, clear=watch)
         if not watch or found.complete:
@@ -50,10 +45,12 @@ def status(directory: Path, as_json: bool, watch: bool, cost: bool) -> None:
 def _show_efficiency(opened: OpenCampaign, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from hpcml.cli.progress import efficiency_lines
+    from hpcml.cli.text import efficiency_lines
     from hpcml.commands.efficiency import efficiency
+    from hpcml.directory.intake import reading
 
-    found = efficiency(opened)
+    with reading(opened) as history:
+        found = efficiency(opened, history)
     if as_json:
         click.echo(json.dumps([asdict(step) for step in found], indent=1))
         return
@@ -62,21 +59,12 @@ def _show_efficiency(opened: OpenCampaign, as_json: bool) -> None:
 
 
 def _show_status(found: CampaignStatus, *, clear: bool) -> None:
-    from hpcml.cli.progress import status_lines
+    from hpcml.cli.text import status_lines
 
     if clear and sys.stdout.isatty():
         click.clear()
     for line in status_lines(found):
         click.echo(line)
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no infinity: unknown times become null."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if value == float("inf") else value
 
 
 @click.command()
@@ -86,7 +74,7 @@ def _finite(value: Any) -> Any:
     "--set-aside", is_flag=True, help="Move damaged files away, so that resume computes them again."
 )
 def verify(directory: Path, as_json: bool, set_aside: bool) -> None:
-    """Re-read everything, check every checksum, print a content digest a table."""
+    """Re-read everything, check every checksum, print one content digest per table."""
     from hpcml.commands.verify import verify as check
 
     found = check(open_campaign(directory), set_aside=set_aside)
@@ -100,12 +88,13 @@ def verify(directory: Path, as_json: bool, set_aside: bool) -> None:
         click.echo(f"hpcml: set aside: {name}", err=True)
     for problem in found.problems[1:]:
         click.echo(f"hpcml: problem: {problem}", err=True)
-    if found.incurable:
-        raise IntegrityError(found.incurable[0], "put it back from a backup, or plan a new campaign")
+    if found.unresolved:
+        raise IntegrityError(found.unresolved[0], "put it back from a backup, or plan a new campaign")
     if found.problems and not set_aside:
         raise IntegrityError(
             found.problems[0],
-            "`hpcml verify DIR --set-aside` moves damaged files away; then `hpcml resume DIR`",
+            f"`hpcml verify {directory} --set-aside` moves damaged files away;"
+            f" then `hpcml resume {directory}`",
         )
 
 
@@ -119,9 +108,11 @@ def verify(directory: Path, as_json: bool, set_aside: bool) -> None:
 def units(directory: Path, step_name: str | None, state: str, as_json: bool) -> None:
     """List units, with their state."""
     from hpcml.commands.units import list_units
+    from hpcml.directory.intake import reading
 
     opened = open_campaign(directory)
-    rows = [row for step in chosen_steps(opened, step_name) for row in list_units(step, state)]
+    with reading(opened) as history:
+        rows = [row for step in chosen_steps(opened, step_name) for row in list_units(step, history, state)]
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return

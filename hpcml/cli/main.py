@@ -1,55 +1,23 @@
-"""Command line -> one command call -> lines on stdout, exit code. The only room that prints.
+"""The entry point: the group of commands, and what becomes of an exception.
 
-Heavy modules are imported inside the verb that needs them: `hpcml --help` loads click alone.
+Heavy modules are imported inside the command that needs them: `hpcml --help` loads click alone.
 """
 
 from __future__ import annotations
 
 import atexit
-import faulthandler
-import json
-import logging
 import os
 import sys
 import threading
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from hpcml.cli import cluster, inspection
-from hpcml.cli.cluster import (
-    DIR,
-    DRY_RUN,
-    FOLDER,
-    SET,
-    SITE,
-    STEP,
-    chosen_steps,
-    open_campaign,
-    planned,
-    resume_there,
-)
+from hpcml.cli import cluster, computing, inspection
 from hpcml.errors import EXIT_BUG, HpcmlError
-
-if TYPE_CHECKING:
-    from hpcml.directory.opened import OpenCampaign
-    from hpcml.inputfile import HashMode
-    from hpcml.jobfile.resolve import Resolved
-
-JOB = click.argument("job", type=click.Path(path_type=Path))
-HASH = click.option(
-    "--hash",
-    "hash_mode",
-    type=click.Choice(["fast", "full"]),
-    default="fast",
-    show_default=True,
-    help="Input digests: three MiB of each file, or all of it.",
-)
 
 ORDER = (
     *("validate", "plan", "run", "render", "submit", "work", "merge", "status", "explain", "logs"),
@@ -137,200 +105,6 @@ def _usage_hint(error: click.ClickException) -> str:
     return f"`{ctx.command_path} --help`" if ctx else "`hpcml --help`"
 
 
-def _resolve(
-    job: Path, overrides: Sequence[str], site: str | None, *, check: bool, hash_mode: HashMode
-) -> Resolved:
-    from hpcml.jobfile.resolve import resolve
-
-    resolved, warnings = resolve(job, overrides=overrides, site=site, check_inputs=check, hash_mode=hash_mode)
-    for line in warnings:
-        print(f"hpcml: warning: {line}", file=sys.stderr)
-    return resolved
-
-
-@cli.command()
-@click.argument("job", type=click.Path(path_type=Path), required=False)
-@SET
-@SITE
-@click.option("--inputs", is_flag=True, help="An absent input file is an error.")
-@click.option("--schema", is_flag=True, help="Print the JSON Schema of job files, for editors.")
-def validate(
-    job: Path | None, overrides: tuple[str, ...], site: str | None, inputs: bool, schema: bool
-) -> None:
-    """Check a job file."""
-    if schema:
-        from hpcml.jobfile.resolve import job_schema
-
-        print(json.dumps(job_schema(), indent=1))
-        return
-    if job is None:
-        raise click.UsageError("Missing argument 'JOB'.")
-    resolved = _resolve(job, overrides, site, check=inputs, hash_mode="fast")
-    steps = ", ".join(step.name for step in resolved.campaign.steps)
-    print(f"{job}: campaign {resolved.campaign.name!r} is valid (steps: {steps})")
-
-
-@cli.command()
-@JOB
-@SET
-@SITE
-@FOLDER
-@HASH
-@click.option("--explain", is_flag=True, help="Print every value with its origin; nothing is written.")
-def plan(
-    job: Path,
-    overrides: tuple[str, ...],
-    site: str | None,
-    folder: Path | None,
-    hash_mode: HashMode,
-    explain: bool,
-) -> None:
-    """Make or extend a campaign directory."""
-    if explain:
-        from hpcml.jobfile.resolve import explain as explained
-
-        rows = explained(_resolve(job, overrides, site, check=True, hash_mode=hash_mode))
-        width = max(len(key) for key, _, _ in rows)
-        for key, value, origin in rows:
-            print(f"{key:<{width}}  {value}  # {origin}")
-        return
-    from hpcml.commands.plan import plan as make_plan
-
-    resolved = _resolve(job, overrides, site, check=True, hash_mode=hash_mode)
-    done = make_plan(resolved.campaign, folder or Path("campaigns") / resolved.campaign.name)
-    print(f"{done.root}: {done.what}")
-    for name, count in done.units.items():
-        if count >= 0:
-            print(f"  {name}: {count} units")
-        else:
-            print(f"  {name}: units are listed when {', '.join(done.waiting_for[name])} is merged")
-
-
-@cli.command()
-@click.argument("job", type=click.Path(path_type=Path), metavar="JOB|DIR")
-@SET
-@SITE
-@FOLDER
-@HASH
-@click.option("--ranks", type=click.IntRange(1), default=None, help="Processes a shard [the job file's].")
-@click.option("--shards", type=click.IntRange(1), default=None, help="Shards a step [the job file's].")
-@click.option("--allow-missing", is_flag=True, help="Merge without units that failed; the table lists them.")
-def run(
-    job: Path, overrides: tuple[str, ...], site: str | None, folder: Path | None, hash_mode: HashMode,
-    ranks: int | None, shards: int | None, allow_missing: bool,
-) -> None:  # fmt: skip
-    """Do all of a campaign on this machine: plan, compute, merge, report."""
-    opened = planned(job, overrides, site, folder, hash_mode)
-    _run_here(opened, ranks, shards, allow_missing)
-
-
-def _run_here(opened: OpenCampaign, ranks: int | None, shards: int | None, allow_missing: bool) -> None:
-    from hpcml.cli.progress import shown_progress
-    from hpcml.commands.report import report
-    from hpcml.commands.run import RunOptions
-    from hpcml.commands.run import run as run_all
-
-    with shown_progress() as progress:
-        run_all(opened, RunOptions(ranks or 0, shards or 0, allow_missing), progress)
-    page = report(opened)
-    if page:
-        print(f"report: {page}")
-
-
-@cli.command()
-@DIR
-@STEP
-@click.option("--ranks", type=click.IntRange(1), default=None, help="Processes a shard [the job file's].")
-@click.option("--shards", type=click.IntRange(1), default=None, help="Shards for what is missing.")
-@click.option("--allow-missing", is_flag=True, help="Merge without units that failed; the table lists them.")
-@click.option("--retry-failed", is_flag=True, help="Forget earlier failures: units get max_attempts anew.")
-@click.option("--here", is_flag=True, help="On this machine, even if the campaign was planned for a cluster.")
-@click.option("--automatic", type=int, hidden=True)  # by the merge of that attempt: what can be cured
-@DRY_RUN
-def resume(
-    directory: Path,
-    step_name: str | None,
-    ranks: int | None,
-    shards: int | None,
-    allow_missing: bool,
-    retry_failed: bool,
-    here: bool,
-    automatic: int | None,
-    dry_run: bool,
-) -> int:
-    """Compute what is missing, then merge; on a cluster, submit what is missing."""
-    opened = open_campaign(directory)
-    on_cluster = opened.campaign.site.scheduler != "local" and not here
-    if dry_run and not on_cluster:
-        raise click.UsageError("--dry-run shows what would be submitted; here nothing is submitted")
-    if retry_failed:
-        from hpcml.store.journal import Journal
-
-        for step in chosen_steps(opened, step_name):
-            Journal(opened.layout.journal).write("failures-forgiven", step=step.name)
-    if on_cluster:
-        return resume_there(opened, shards, dry_run, automatic)
-    _run_here(opened, ranks, shards, allow_missing)
-    return 0
-
-
-@cli.command()
-@DIR
-@click.option("--step", "step_name", required=True, metavar="STEP")
-@click.option("--shard", type=click.IntRange(0), default=0, show_default=True)
-@click.option(
-    "--shards", type=click.IntRange(1), default=None, help="Shards the step is cut into [the job file's]."
-)
-@click.option("--attempt", type=click.IntRange(1), default=1, help="Units of this resume instead of all.")
-@click.option(
-    "--ranks", type=click.IntRange(1), default=None, help="World size to insist on [the launcher's]."
-)
-@click.option("--begun", type=click.Path(path_type=Path), hidden=True)  # said by rank.sh
-def work(
-    directory: Path,
-    step_name: str,
-    shard: int,
-    shards: int | None,
-    attempt: int,
-    ranks: int | None,
-    begun: Path | None,
-) -> int:
-    """Compute one shard, on all ranks of this MPI world: mpiexec -n R hpcml work ..."""
-    from hpcml.commands.work import work as compute
-    from hpcml.worker.assignment import ShardRequest
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    faulthandler.enable(2)  # a compiled kernel that crashes says where
-    return compute(ShardRequest(directory, step_name, shard, shards or 0, attempt, ranks or 0, begun))
-
-
-@cli.command()
-@DIR
-@STEP
-@click.option(
-    "--allow-missing", is_flag=True, help="Write what is absent into the table instead of refusing."
-)
-@click.option("--on-conflict", type=click.Choice(["refuse", "first"]), default="refuse", show_default=True,
-              help="Two different results of one unit: refuse, or keep the first file by name.")  # fmt: skip
-def merge(directory: Path, step_name: str | None, allow_missing: bool, on_conflict: Any) -> None:
-    """Parts -> one table per step; refuses gaps."""
-    from hpcml.cli.progress import merged_lines, shown_progress
-    from hpcml.commands.merge import merge as merge_step
-
-    opened = open_campaign(directory)
-    for step in chosen_steps(opened, step_name):
-        with shown_progress() as progress:
-            merged = merge_step(
-                opened,
-                step,
-                allow_missing=allow_missing,
-                on_conflict=on_conflict,
-                progress=partial(progress.merging, step.name),
-            )
-        for line in merged_lines(merged):
-            print(line)
-
-
 @cli.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
@@ -343,5 +117,5 @@ def completion(shell: str) -> None:
     print(found(cli, {}, "hpcml", "_HPCML_COMPLETE").source())
 
 
-for command in (*cluster.COMMANDS, *inspection.COMMANDS):
+for command in (*computing.COMMANDS, *cluster.COMMANDS, *inspection.COMMANDS):
     cli.add_command(command)

@@ -1,15 +1,11 @@
-"""What a campaign cost: CPU time against what was allocated, peak memory, time lost, the next request.
-
-Arithmetic on the journal's words.
-"""
+"""What a campaign cost: CPU time against what was allocated, peak memory, time lost, the next request."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from hpcml.directory.history import Entry, History
 from hpcml.directory.opened import OpenCampaign, OpenStep
-from hpcml.store.journal import read_journal
 
 HEADROOM = 1.3
 LEAST_MEMORY = 200_000_000
@@ -19,7 +15,7 @@ LEAST_MEMORY = 200_000_000
 class StepEfficiency:
     """One step. Times in seconds, memory in bytes per rank.
 
-    killed: starts of shards that never wrote their last word. lost: rank-seconds from
+    killed: starts of shards without a final journal entry. lost: rank-seconds from
     such a start to the next one of the shard: an upper bound, since what was recorded is kept.
     """
 
@@ -38,18 +34,12 @@ class StepEfficiency:
     next_walltime: int
 
 
-def efficiency(opened: OpenCampaign) -> list[StepEfficiency]:
-    return [_step(step) for step in opened.steps]
+def efficiency(opened: OpenCampaign, history: History) -> list[StepEfficiency]:
+    return [_step(step, history) for step in opened.steps]
 
 
-def _step(step: OpenStep) -> StepEfficiency:
-    words = [
-        word
-        for word in read_journal(
-            step.opened.layout.journal, "shard-started", "shard-done", "shard-incomplete", "shard-interrupted"
-        )
-        if word["step"] == step.name
-    ]
+def _step(step: OpenStep, history: History) -> StepEfficiency:
+    words = history.of("shard-started", "shard-done", "shard-incomplete", "shard-interrupted", step=step.name)
     ended = [word for word in words if "wall_seconds" in word]
     killed, lost = _killed(words)
     allocated = sum(word["wall_seconds"] * word["ranks"] * step.plan.resources.cpus for word in ended)
@@ -73,12 +63,12 @@ def _step(step: OpenStep) -> StepEfficiency:
     )
 
 
-def _killed(words: list[dict[str, Any]]) -> tuple[int, float]:
-    """(starts without a last word that another start followed, rank-seconds until that next start).
+def _killed(words: list[Entry]) -> tuple[int, float]:
+    """(starts without a final entry that another start followed, rank-seconds until that next start).
 
     The last start of a shard may still be at work; the time between is an upper bound of what was lost.
     """
-    open_start: dict[int, dict[str, Any]] = {}
+    open_start: dict[int, Entry] = {}
     killed, lost = 0, 0.0
     for word in words:
         shard = word["shard"]

@@ -1,29 +1,33 @@
-"""Why a campaign is not done: per step, one plain sentence for shards that share a reason, and the cure.
+"""Why a campaign is not done: per step, one plain sentence for shards that share a reason, and the remedy.
 
-Gathering and grouping.
+Commands in a remedy name the campaign directory, so that they can be copied.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from hpcml.attempts.jobs import Jobs
-from hpcml.attempts.outcomes import JobOutcome
-from hpcml.attempts.refresh import jobs_of
-from hpcml.attempts.request import request
+from hpcml.attempts.jobs import Jobs, current_jobs
+from hpcml.attempts.outcomes import JobOutcome, step_outcomes
+from hpcml.attempts.request import next_request
+from hpcml.campaign import SchedulerName
+from hpcml.directory.history import Failures, History
+from hpcml.directory.intake import reading
 from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import EXIT_INCOMPLETE
-from hpcml.schedulers.base import ranges
+from hpcml.schedulers.base import ranges, scheduler
+from hpcml.schedulers.failures import with_root
 from hpcml.states import JobState
-from hpcml.store.ledger import Ledger, failed_attempts
+from hpcml.store.ledger import Ledger
+
+_FIX_AND_RESUME = "fix it, then `hpcml resume {root}`"
+_FRAME = re.compile(r'File "(.+", line \d+)')
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """who: 'scan shards 3,7-9' and the like."""
+    """who: 'scan shards 3,7-9' and the like. remedy: '' when nothing is to be done."""
 
     who: str
     sentence: str
@@ -32,46 +36,38 @@ class Reason:
 
 def explain(opened: OpenCampaign) -> list[Reason]:
     """Reasons in the order of the steps; empty when everything is merged."""
-    jobs = jobs_of(opened) if opened.campaign.site.scheduler != "local" else Jobs()
+    with reading(opened) as history:
+        reasons = _reasons(opened, history)
+    return [replace(reason, remedy=with_root(reason.remedy, opened.root)) for reason in reasons]
+
+
+def _reasons(opened: OpenCampaign, history: History) -> list[Reason]:
+    submits = opened.campaign.site.scheduler != SchedulerName.LOCAL
+    jobs = current_jobs(opened, history) if submits else Jobs()
     reasons: list[Reason] = []
     if jobs.error:
         reasons.append(
             Reason("the scheduler", f"It does not answer: {jobs.error}.", "ask again later; nothing is lost")
         )
     if not all(step.finished() for step in opened.steps):
-        reasons += _dag_failure(opened, jobs)
+        reasons += _owner_failures(opened, jobs)
     for step in opened.steps:
-        reasons += _step(step, jobs)
+        reasons += _step(step, jobs, history)
     return reasons
 
 
-_RESUME = "mend it, then `hpcml resume DIR`"
-_FRAME = re.compile(r'File "(.+", line \d+)')
-# that jobs of it failed is said by the steps
-_TELLING = re.compile(r"(?<![A-Z_])ERROR\b(?!: the following job)|Warning: default")
+def _owner_failures(opened: OpenCampaign, jobs: Jobs) -> list[Reason]:
+    """Why the job that owns all others of the newest attempt ended badly before or between them."""
+    asked = scheduler(opened.campaign.site.scheduler)
+    owners = [(sub, record) for sub, _, record in jobs.merges_and_dags if sub.owns_all]
+    if not owners or owners[-1][1].state is not JobState.FAILED:
+        return []
+    folder = opened.layout.attempt_folder(jobs.attempts[-1])
+    found = asked.owner_failures(folder, owners[-1][0])
+    return [Reason(who, sentence, _FIX_AND_RESUME) for who, sentence in found]
 
 
-def _dag_failure(opened: OpenCampaign, jobs: Jobs) -> list[Reason]:
-    """A DAG that ended badly before or between its nodes: DAGMan's own last error."""
-    reasons = []
-    for submission, ref, record in jobs.merges_and_dags:
-        if submission.kind != "dag" or record.state is not JobState.FAILED:
-            continue
-        folder = opened.layout.attempt_folder(jobs.attempts[-1])
-        talk = folder / submission.file.replace(".dag", ".dag.dagman.out")
-        lines = talk.read_text(encoding="utf-8", errors="replace").splitlines() if talk.is_file() else []
-        told = [line.split(" ", 2)[-1] for line in lines if _TELLING.search(line)]
-        if told:
-            reasons.append(Reason(f"DAG {ref.job}", f"DAGMan gave up: {' '.join(told[-2:])}.", _RESUME))
-        for path in sorted(folder.glob("*/logs/sandbox.log")):  # file transfer: what shards take along
-            diagnosis = [line for line in path.read_text(encoding="utf-8").splitlines() if "error: " in line]
-            if diagnosis:
-                sentence = f"Its shards have nothing to take along: {diagnosis[-1].partition('error: ')[2]}"
-                reasons.append(Reason(path.parent.parent.name, f"{sentence}.", _RESUME))
-    return reasons
-
-
-def _step(step: OpenStep, jobs: Jobs) -> list[Reason]:
+def _step(step: OpenStep, jobs: Jobs, history: History) -> list[Reason]:
     if step.finished():
         return []
     if not step.listed():
@@ -82,23 +78,35 @@ def _step(step: OpenStep, jobs: Jobs) -> list[Reason]:
         ]
     ledger = step.ledger()
     if not len(ledger.missing):
-        return [Reason(step.name, "All units are done; it is not merged.", "`hpcml merge DIR`")]
-    counts, last = failed_attempts(step.opened.layout, step.name)
-    reasons = _jobs(step, jobs, ledger, bool(counts)) + _failed_units(step.name, counts, last)
+        return [Reason(step.name, "All units are done; it is not merged.", "`hpcml merge {root}`")]
+    failures = history.failures(step.name)
+    reasons = _jobs(step, jobs, ledger, history) + _failed_units(step.name, failures)
     for path, why in ledger.damaged:
         reasons.append(
-            Reason(f"{step.name}: {path.name}", f"{why}.", "`hpcml verify DIR --set-aside`, resume")
+            Reason(
+                f"{step.name}: {path.name}",
+                f"{why}.",
+                "`hpcml verify {root} --set-aside`, then `hpcml resume {root}`",
+            )
         )
     if not reasons:
         sentence = f"{len(ledger.missing)} units are not computed."
-        reasons.append(Reason(step.name, sentence, "`hpcml resume DIR` computes them"))
+        reasons.append(Reason(step.name, sentence, "`hpcml resume {root}` computes them"))
     return reasons
 
 
-def _jobs(step: OpenStep, jobs: Jobs, ledger: Ledger, units_failed: bool) -> list[Reason]:
-    """One reason for all shards with missing units whose jobs say the same."""
+def _jobs(step: OpenStep, jobs: Jobs, ledger: Ledger, history: History) -> list[Reason]:
+    """One reason for all shards with missing units whose jobs ended alike."""
     same: dict[tuple[str, str, str], list[JobOutcome]] = {}
-    next_one = request(step, jobs, ledger)
+    units_failed = bool(history.failures(step.name).counts)
+    next_one = next_request(
+        step.name,
+        step.plan.resources,
+        step.opened.campaign.site.options,
+        history,
+        step_outcomes(step, jobs, ledger),
+        done=int(ledger.done.sum()),
+    )
     for outcome in next_one.outcomes.found:
         record, diagnosis = outcome.record, outcome.diagnosis
         if record.state is JobState.DONE or (record.exit_code == EXIT_INCOMPLETE and units_failed):
@@ -108,7 +116,7 @@ def _jobs(step: OpenStep, jobs: Jobs, ledger: Ledger, units_failed: bool) -> lis
             if diagnosis.failure
             else diagnosis.remedy
         )
-        # words that differ in numbers alone (slots, processes, times) say the same
+        # words that differ in numbers alone (slots, processes, times) mean the same
         same.setdefault((diagnosis.sentence, remedy, re.sub(r"\d+", "", outcome.words)), []).append(outcome)
     reasons = []
     for (sentence, remedy, _), those in same.items():
@@ -118,8 +126,9 @@ def _jobs(step: OpenStep, jobs: Jobs, ledger: Ledger, units_failed: bool) -> lis
     return reasons
 
 
-def _failed_units(step: str, counts: Counter[str], last: dict[str, dict[str, Any]]) -> list[Reason]:
+def _failed_units(step: str, failures: Failures) -> list[Reason]:
     """One reason for all units that failed with the same type of error at the same line."""
+    counts, last = failures.counts, failures.last
     errors: dict[tuple[str, str], list[str]] = {}
     for key, word in last.items():
         frames = _FRAME.findall(str(word["traceback"]))
@@ -135,7 +144,8 @@ def _failed_units(step: str, counts: Counter[str], last: dict[str, dict[str, Any
             Reason(
                 f"{step}: {len(keys)} unit(s), such as {keys[0]}",
                 f"They failed up to {times} times{where}: {last[keys[0]]['error']}.",
-                "mend it and `hpcml resume DIR --retry-failed`; `hpcml units DIR --state failed` lists them",
+                "fix it and `hpcml resume {root} --retry-failed`;"
+                " `hpcml units {root} --state failed` lists them",
             )
         )
     return reasons

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 
-from hpcml.attempts.jobs import read_jobs
+from hpcml.attempts.jobs import current_jobs
 from hpcml.attempts.output import LogFile
+from hpcml.directory.history import History
 from hpcml.directory.opened import OpenCampaign
 from hpcml.schedulers.base import scheduler
 
 
-def log_files(opened: OpenCampaign, *, step: str | None = None, shard: int | None = None) -> list[LogFile]:
+def log_files(
+    opened: OpenCampaign, history: History, *, step: str | None = None, shard: int | None = None
+) -> list[LogFile]:
     """Output files that exist, by step, shard and attempt."""
-    found = [*_local(opened), *_submitted(opened)]
+    found = [*_local(opened), *_submitted(opened, history)]
     order = {one.name: at for at, one in enumerate(opened.steps)}
     chosen = [
         log for log in found if (step is None or log.step == step) and (shard is None or log.shard == shard)
@@ -29,8 +32,8 @@ def _local(opened: OpenCampaign) -> list[LogFile]:
     return found
 
 
-def _submitted(opened: OpenCampaign) -> list[LogFile]:
-    jobs = read_jobs(opened)
+def _submitted(opened: OpenCampaign, history: History) -> list[LogFile]:
+    jobs = current_jobs(opened, history)
     if not jobs.attempts:
         return []
     who = scheduler(opened.campaign.site.scheduler)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,26 +15,24 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from hpcml.directory.history import History
 from hpcml.directory.intake import ingest
 from hpcml.directory.listing import ensure_listed
 from hpcml.directory.opened import OpenCampaign, OpenStep
-from hpcml.errors import Incomplete, IntegrityError, UsageError
+from hpcml.directory.summary import write_summary
+from hpcml.errors import Incomplete, IntegrityError
 from hpcml.provenance import provenance
 from hpcml.store.journal import Journal
-from hpcml.store.ledger import Ledger, failed_attempts
+from hpcml.store.ledger import Ledger
 from hpcml.store.merging import PartIndex, open_sources
-from hpcml.store.parts import write_sealed
 from hpcml.store.recorder import seal_left_logs
 from hpcml.store.sealed import read_header
 from hpcml.store.table import StepTable
 from hpcml.store.tablefile import TableContent, write_table
 from hpcml.store.units import UnitList
-from hpcml.user_code import calling_user_code
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from hpcml.workload import Input, Workload
 
 OnConflict = Literal["refuse", "first"]
 
@@ -58,11 +55,14 @@ def merge(
     opened: OpenCampaign,
     step: OpenStep,
     *,
+    history: History | None = None,
     allow_missing: bool = False,
     on_conflict: OnConflict = "refuse",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> MergeResult:
     """Merge one step and list the units of the steps that waited for it.
+
+    history: the journal, if the caller has read it; else it is read when units are missing.
 
     Raises Incomplete (missing or failed units), IntegrityError (damage, contradiction).
     """
@@ -80,19 +80,28 @@ def merge(
         in_logs[np.asarray(log.ids, np.int64)] = True
     missing = np.flatnonzero(~in_parts)
     unsealed = np.flatnonzero(in_logs & ~in_parts)
-    reasons = _reasons(step, units, missing, set(unsealed.tolist()))
+    reasons = _reasons(step, units, missing, set(unsealed.tolist()), history)
     if len(missing) and not allow_missing:
         raise _missing_error(step, units, missing, reasons)
     source_digest = _source_digest(ledger, step, missing, on_conflict)
     merged = _already(step, source_digest)
     if merged is None:
         step.layout.summary.unlink(missing_ok=True)  # it tells of the table before
-        merged = _write(opened, step, ledger, missing, reasons, source_digest, on_conflict, progress)
+        merged = _write(
+            opened,
+            step,
+            ledger,
+            missing=missing,
+            reasons=reasons,
+            source_digest=source_digest,
+            on_conflict=on_conflict,
+            progress=progress,
+        )
         Journal(opened.layout.journal).write(
             "merged", step=step.name, units=merged.units, missing=merged.missing, digests=merged.digests
         )
     if not step.layout.summary.is_file():
-        _summarise(step)
+        write_summary(step)
     if not len(missing) and not any(log.alive for log in ledger.logs):
         # what is left of units whose rank was killed between their last record and the clearing up
         shutil.rmtree(step.layout.workspaces, ignore_errors=True)
@@ -104,44 +113,11 @@ def merge(
     return replace(merged, listed=listed)
 
 
-def _summarise(step: OpenStep) -> None:
-    """Write the small results of the workload, if it has any."""
-    workload = step.instance(step.combinations()[0])
-    arrays = summary_arrays(workload, step.plan.workload, step.table())
-    if not arrays:
-        return
-    write_sealed(
-        step.layout.summary,
-        arrays,
-        ids=np.empty(0, np.int64),
-        identity=step.identity(),
-        about={"step": step.name},
-    )
-
-
-def summary_arrays(workload: Workload, name: str, table: Input) -> dict[str, NDArray[Any]]:
-    """What summarise() of the workload called `name` gives, as arrays; UsageError when it cannot be kept."""
-    with calling_user_code(
-        name, "summarise()", hint="the table is written: fix the workload, then `hpcml merge DIR`"
-    ):
-        found = dict(workload.summarise(table) or {})
-        arrays = {
-            key: np.asarray(value.encode() if isinstance(value, str) else value)
-            for key, value in found.items()
-        }
-    for key, array in arrays.items():
-        if not re.fullmatch(r"[!-.0-~]+", str(key)) or array.dtype.kind not in "biufcS":
-            raise UsageError(
-                f"workload {name!r}: summarise() gave {key!r} of type {array.dtype}",
-                "names without blanks and slashes; numbers, arrays of numbers, text",
-            )
-    return arrays
-
-
 def _write(
     opened: OpenCampaign,
     step: OpenStep,
     ledger: Ledger,
+    *,
     missing: NDArray[np.int64],
     reasons: Mapping[int, str],
     source_digest: str,
@@ -188,7 +164,14 @@ def _write(
     finally:
         sources.close()
     return MergeResult(
-        step.name, True, len(order), len(missing), sources.doubled, len(sources.conflicts), digests, []
+        step=step.name,
+        fresh=True,
+        units=len(order),
+        missing=len(missing),
+        doubled=sources.doubled,
+        conflicts=len(sources.conflicts),
+        digests=digests,
+        listed=[],
     )
 
 
@@ -219,19 +202,20 @@ def _small_datasets(
 
 
 def _reasons(
-    step: OpenStep, units: UnitList, missing: NDArray[np.int64], unsealed: set[int]
+    step: OpenStep, units: UnitList, missing: NDArray[np.int64], unsealed: set[int], history: History | None
 ) -> dict[int, str]:
     """Why each missing unit is missing, in a few words."""
     if not len(missing):
         return {}
-    counts, last = failed_attempts(step.opened.layout, step.name)
+    history = history or History.read(step.opened.layout.journal)
+    failures = history.failures(step.name)
     reasons = {}
     for number in missing.tolist():
         key = units.key(number)
         if number in unsealed:
             reasons[number] = "recorded by a rank that is still at work"
-        elif counts.get(key):
-            reasons[number] = f"failed {counts[key]}x: {last[key]['error']}"
+        elif failures.counts[key]:
+            reasons[number] = f"failed {failures.counts[key]}x: {failures.last[key]['error']}"
         else:
             reasons[number] = "not computed"
     return reasons
@@ -244,8 +228,8 @@ def _missing_error(
     more = f"; and {len(missing) - 5} more" if len(missing) > 5 else ""
     return Incomplete(
         f"step {step.name!r}: {len(missing)} of {len(units)} units are missing: {shown}{more}",
-        "`hpcml resume DIR` computes them (--retry-failed those that failed too often);"
-        " `hpcml merge DIR --allow-missing` writes the table without them",
+        f"`hpcml resume {step.opened.root}` computes them (--retry-failed those that failed too often);"
+        f" `hpcml merge {step.opened.root} --allow-missing` writes the table without them",
     )
 
 
@@ -282,12 +266,12 @@ def _already(step: OpenStep, source_digest: str) -> MergeResult | None:
     if about["sources"] != source_digest:
         return None
     return MergeResult(
-        step.name,
-        False,
-        about["units"],
-        about["missing"],
-        about["doubled"],
-        about["conflicts"],
-        table.digests,
-        [],
+        step=step.name,
+        fresh=False,
+        units=about["units"],
+        missing=about["missing"],
+        doubled=about["doubled"],
+        conflicts=about["conflicts"],
+        digests=table.digests,
+        listed=[],
     )

@@ -82,7 +82,7 @@ def draw_figures(
     workload: Workload, name: str, table: Input, earlier: Mapping[str, Input]
 ) -> list[tuple[Figure, dict[str, bytes]]]:
     """Figures of report() of the workload called `name`, each with its images by file suffix."""
-    hint = "all steps are merged: fix report(), then `hpcml report DIR`"
+    hint = "all steps are merged: fix report() and make the report again"
     with calling_user_code(name, "report()", hint=hint):
         drawn = [(figure, _written(figure.figure)) for figure in workload.report(table, earlier)]
     for figure, _ in drawn:

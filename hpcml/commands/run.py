@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hpcml.attempts.output import last_error
+from hpcml.attempts.refresh import refresh
+from hpcml.campaign import LauncherName, SchedulerName
 from hpcml.commands.merge import MergeResult, merge
-from hpcml.directory.attempts import write_attempt
-from hpcml.directory.intake import ingest
+from hpcml.directory.attempts import forgive_failures, write_attempt
+from hpcml.directory.history import History
 from hpcml.directory.listing import ensure_listed
 from hpcml.directory.lock import exclusive_lock
 from hpcml.directory.opened import OpenCampaign, OpenStep
@@ -28,12 +31,13 @@ from hpcml.errors import (
     Incomplete,
     Interrupted,
 )
+from hpcml.exit_status import describe_exit, reported_exit_code
 from hpcml.launchers import launcher_words
 from hpcml.schedulers import shell
 from hpcml.worker import allocation
 
 if TYPE_CHECKING:
-    pass
+    from hpcml.store.ledger import Ledger
 
 POLL = 0.2
 PATIENCE = 60.0
@@ -69,60 +73,80 @@ class NoProgress:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How to run here: 0 takes what the campaign says."""
+    """How to run here. ranks, shards: 0 takes what the campaign says. step: only this one, all without.
+    retry_failed: names of the steps whose failures are forgiven first."""
 
     ranks: int = 0
     shards: int = 0
     allow_missing: bool = False
+    step: str = ""
+    retry_failed: tuple[str, ...] = ()
 
 
-def run(opened: OpenCampaign, effort: RunOptions, progress: Progress) -> list[MergeResult]:
+def run(opened: OpenCampaign, options: RunOptions, progress: Progress) -> list[MergeResult]:
     """Compute and merge every step that is not merged yet.
 
     Raises Incomplete when units failed, Interrupted after Ctrl-C or SIGTERM; both are resumable.
     """
     with exclusive_lock(opened):
-        ingest(opened)
-        return [_step(step, effort, progress) for step in opened.steps]
+        history = refresh(opened).history
+        history = history.with_entries(*forgive_failures(opened, options.retry_failed))
+        results = []
+        for step in _chosen(opened, options):
+            _compute(step, options, history, progress)
+            history = history.updated(opened.layout.journal)
+            results.append(_merge(step, options, history, progress))
+        return results
 
 
-def _step(step: OpenStep, effort: RunOptions, progress: Progress) -> MergeResult:
+def _chosen(opened: OpenCampaign, options: RunOptions) -> list[OpenStep]:
+    return [opened.step(options.step)] if options.step else opened.steps
+
+
+def _compute(step: OpenStep, options: RunOptions, history: History, progress: Progress) -> None:
+    """All shards of the step, one after the other, in processes of their own."""
     if not ensure_listed(step):
         raise Incomplete(
             f"step {step.name!r} waits for {', '.join(step.earlier_steps())}",
-            "`hpcml resume DIR` computes it",
+            f"`hpcml resume {step.opened.root}` computes it",
         )
     units = step.units()
     ledger = step.ledger()
     progress.step(step.name, len(units), int(ledger.done.sum()))
     if len(ledger.missing):
-        attempt, shards = _attempt(step, effort, bool(ledger.done.any()))
+        attempt, shards = _attempt(step, options, history, ledger)
         for shard in range(shards):
-            code = _shard(step, shard, attempt, effort, progress)
+            code = _shard(step, shard, attempt, options, progress)
             if code not in (EXIT_DONE, EXIT_INCOMPLETE):
-                raise _shard_error(step, shard, attempt, code)
+                later = history.updated(step.opened.layout.journal)
+                raise _shard_error(step, shard, attempt, code, later)
+
+
+def _merge(step: OpenStep, options: RunOptions, history: History, progress: Progress) -> MergeResult:
     merged = merge(
         step.opened,
         step,
-        allow_missing=effort.allow_missing,
+        history=history,
+        allow_missing=options.allow_missing,
         progress=lambda done, total: progress.merging(step.name, done, total),
     )
     progress.merged(merged)
     return merged
 
 
-def _attempt(step: OpenStep, effort: RunOptions, begun: bool) -> tuple[int, int]:
+def _attempt(step: OpenStep, options: RunOptions, history: History, ledger: Ledger) -> tuple[int, int]:
     """(attempt, shards): the campaign's own shards at first, what is missing in a resume."""
     planned = step.plan.resources.shards
-    if not begun and effort.shards in (0, planned):
+    if not ledger.done.any() and options.shards in (0, planned):
         return 1, planned
-    return write_attempt(step, effort.shards or planned)
+    shards = options.shards or planned
+    return write_attempt(step, history, shards, ledger.missing), shards
 
 
 def _command(step: OpenStep, shard: int, attempt: int, ranks: int) -> list[str]:
     words: list[str] = []
     if ranks > 1:
-        words = list(launcher_words("mpiexec", ranks=ranks, cpus=1, scheduler="local"))
+        words = list(launcher_words(LauncherName.MPIEXEC, ranks=ranks, cpus=1, scheduler=SchedulerName.LOCAL))
         # the mpiexec of the environment that holds mpi4py comes first
         beside = Path(sys.executable).parent / words[0]
         words[0] = str(beside) if beside.is_file() else words[0]
@@ -132,9 +156,9 @@ def _command(step: OpenStep, shard: int, attempt: int, ranks: int) -> list[str]:
     ]  # fmt: skip
 
 
-def _ranks(step: OpenStep, effort: RunOptions, progress: Progress) -> int:
+def _ranks(step: OpenStep, options: RunOptions, progress: Progress) -> int:
     """Ranks to start here: one, with a word about it, where there is no MPI."""
-    ranks = effort.ranks or step.plan.resources.ranks
+    ranks = options.ranks or step.plan.resources.ranks
     if ranks == 1:
         return 1
     from importlib.util import find_spec
@@ -146,9 +170,9 @@ def _ranks(step: OpenStep, effort: RunOptions, progress: Progress) -> int:
     return ranks
 
 
-def _shard(step: OpenStep, shard: int, attempt: int, effort: RunOptions, progress: Progress) -> int:
+def _shard(step: OpenStep, shard: int, attempt: int, options: RunOptions, progress: Progress) -> int:
     """Run one shard in processes of its own, watching its logs; its exit code."""
-    ranks = _ranks(step, effort, progress)
+    ranks = _ranks(step, options, progress)
     site = step.opened.campaign.site
     environment = allocation.pinned_environment(step.plan.resources.cpus, site.kernel)
     environment.update(site.environment)
@@ -202,17 +226,20 @@ class _Stopping:
             self.process.send_signal(signal.SIGUSR1)
 
 
-def _shard_error(step: OpenStep, shard: int, attempt: int, code: int) -> HpcmlError:
+def _shard_error(step: OpenStep, shard: int, attempt: int, code: int, history: History) -> HpcmlError:
+    """Why a shard ended without computing all its units: its ranks' last error, from the journal."""
+    found = last_error(history.entries, step.name, shard, attempt)
     path = step.opened.layout.output(step.name, shard, attempt)
-    said = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    told = [line for line in said if line.startswith("hpcml: error: ")]
-    last = told[-1].removeprefix("hpcml: error: ") if told else (said[-1] if said else "nothing was printed")
-    hint = next((line.removeprefix("hpcml: hint: ") for line in said if line.startswith("hpcml: hint: ")), "")
-    text = f"step {step.name!r}, shard {shard} ended with code {code}: {last}"
+    why = found.error if found else _last_line(path)
+    text = f"step {step.name!r}, shard {shard} {describe_exit(code)}: {why}"
     if code == EXIT_INTERRUPTED:
         return Interrupted(text, f"`hpcml resume {step.opened.root}` goes on")
-    error = HpcmlError(text, hint or f"all it printed is in {path}")
-    # MPICH's mpiexec says the bare number of the signal that ended a rank
-    killed = code < 0 or code > 128 or 6 <= code <= 15
-    error.exit_code = code if code in (2, 3, 5) else EXIT_INCOMPLETE if killed else 1
+    error = HpcmlError(text, (found.hint if found else "") or f"all it printed is in {path}")
+    error.exit_code = reported_exit_code(code)
     return error
+
+
+def _last_line(path: Path) -> str:
+    """What a start printed that was ended before it could write to the journal."""
+    lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "nothing was printed"

@@ -10,11 +10,11 @@ import secrets
 import shutil
 from pathlib import Path
 
+from hpcml.directory.history import History
 from hpcml.directory.inputs import check_inputs, other_campaign
 from hpcml.directory.intake import ingest
 from hpcml.directory.opened import OpenCampaign, OpenStep, units_not_listed
 from hpcml.errors import UsageError
-from hpcml.store.journal import read_journal
 from hpcml.store.layout import Layout
 from hpcml.store.output_archive import EARLIER
 from hpcml.store.sandbox import Sandbox, write_sandbox_note
@@ -59,8 +59,9 @@ def _fill(sandbox: Path, opened: OpenCampaign, step: OpenStep, attempt: int) -> 
         own.attempt(attempt).parent.mkdir()
         shutil.copyfile(asked, own.attempt(attempt))
     layout.journal.mkdir()
-    words = read_journal(opened.layout.journal, "unit-failed", "failures-forgiven")
-    lines = [json.dumps(word) + "\n" for word in words if word["step"] == step.name]
+    history = History.read(opened.layout.journal, events=("unit-failed", "failures-forgiven"))
+    entries = history.of("unit-failed", "failures-forgiven", step=step.name)
+    lines = [json.dumps(entry) + "\n" for entry in entries]
     (layout.journal / EARLIER).write_text("".join(lines), encoding="utf-8")
     links, places = _contents(opened, step)
     for inside, source in links.items():

@@ -1,11 +1,10 @@
-"""Is this site what its file says? List, show, check.
+"""`hpcml site check`: is this site what its file says? Quick questions first, then a probe job.
 
-The questions of `hpcml site check`, the quick ones here and a probe job that goes the whole way.
+The probe is a campaign of one shard that is submitted, computed and merged as any other.
 """
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 import time
@@ -13,16 +12,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpcml.campaign import Campaign, Resources, Site, StepPlan
+from hpcml.attempts.jobs import current_jobs
+from hpcml.campaign import Campaign, Resources, SchedulerName, Site, StepPlan
 from hpcml.commands.cancel import cancel
 from hpcml.commands.explain import explain
 from hpcml.commands.merge import merge
 from hpcml.commands.plan import plan
 from hpcml.commands.run import NoProgress, RunOptions, run
 from hpcml.commands.submit import submit
+from hpcml.directory.history import History
 from hpcml.directory.opened import OpenCampaign
 from hpcml.errors import HpcmlError, SchedulerError
 from hpcml.schedulers import shell
+from hpcml.schedulers.base import scheduler
+from hpcml.schedulers.checks import Check
 from hpcml.worker.allocation import pinned_environment
 
 PROBE_RANKS = 2
@@ -40,19 +43,14 @@ class Finding:
 
 def check_here(site: Site) -> Iterator[Finding]:
     """What can be asked on this machine, without a job."""
-    if site.scheduler == "slurm":
-        yield _command("is SLURM here?", ["sinfo", "--version"])
-        yield _max_array_size(site)
-    elif site.scheduler == "htcondor":
-        yield _command("is HTCondor here?", ["condor_version"])
-        yield _command("does the schedd answer?", ["condor_q", "-totals"])
+    yield from map(_answer, scheduler(site.scheduler).checks(site))
     yield _two_ranks_here()
 
 
 def check_with_job(
-    site: Site, folder: Path, *, modules: tuple[str, ...], timeout: float, say: Callable[[str], None]
+    site: Site, folder: Path, *, modules: tuple[str, ...], timeout: float, show: Callable[[str], None]
 ) -> Iterator[Finding]:
-    """Send a campaign of one two-rank shard the whole way: submit, compute, merge."""
+    """Submit, compute and merge a campaign of one shard with two ranks."""
     step = StepPlan(
         name="probe",
         workload="probe",
@@ -63,11 +61,11 @@ def check_with_job(
     opened = OpenCampaign(plan(Campaign(name="site-probe", seed=1, steps=(step,), site=site), folder).root)
     question = f"does a probe job with {PROBE_RANKS} ranks compute and merge?"
     try:
-        if site.scheduler == "local":
+        if site.scheduler == SchedulerName.LOCAL:
             run(opened, RunOptions(), NoProgress())
         else:
             submit(opened)
-            _wait(opened, timeout, say)
+            _wait(opened, timeout, show)
             if not opened.steps[0].finished():
                 merge(opened, opened.steps[0])
     except HpcmlError as error:
@@ -88,12 +86,10 @@ def check_with_job(
     shutil.rmtree(folder)
 
 
-def _wait(opened: OpenCampaign, timeout: float, say: Callable[[str], None]) -> None:
-    from hpcml.attempts.refresh import jobs_of
-
+def _wait(opened: OpenCampaign, timeout: float, show: Callable[[str], None]) -> None:
     begun = time.monotonic()
-    said = ""
-    while jobs_of(opened).live:
+    shown = ""
+    while current_jobs(opened, History.read(opened.layout.journal)).live:
         if time.monotonic() - begun > timeout:
             reasons = "; ".join(one.sentence for one in explain(opened))
             cancel(opened)
@@ -101,35 +97,18 @@ def _wait(opened: OpenCampaign, timeout: float, say: Callable[[str], None]) -> N
                 f"the probe job did not end within {timeout:g} s ({reasons}); it was cancelled"
             )
         words = "; ".join(f"{one.who}: {one.sentence}" for one in explain(opened))
-        if words != said:
-            say(words)
-            said = words
+        if words != shown:
+            show(words)
+            shown = words
         time.sleep(2.0)
 
 
-def _command(question: str, command: list[str]) -> Finding:
+def _answer(check: Check) -> Finding:
     try:
-        reply = shell.ask(command, timeout=30.0)
+        answer = check.read(shell.ask(check.command, timeout=30.0))
     except SchedulerError as error:
-        return Finding(question, error.message, False)
-    lines = [line.strip() for line in (reply.stdout or reply.stderr).splitlines() if line.strip()]
-    return Finding(question, lines[0] if lines else "no answer", reply.code == 0)
-
-
-def _max_array_size(site: Site) -> Finding:
-    question = "how large may an array be?"
-    try:
-        reply = shell.ask(["scontrol", "show", "config"], timeout=30.0)
-    except SchedulerError as error:
-        return Finding(question, error.message, False)
-    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", reply.stdout, re.MULTILINE)
-    if found is None:
-        return Finding(question, "scontrol does not say (MaxArraySize)", None)
-    limit = int(found[1])
-    planned = int(site.options.get("max_array_size", 1001))
-    if planned > limit:
-        return Finding(question, f"MaxArraySize is {limit}: set options.max_array_size: {limit}", False)
-    return Finding(question, f"MaxArraySize is {limit}, the site file says {planned}", True)
+        return Finding(check.question, error.message, False)
+    return Finding(check.question, answer.text, answer.good)
 
 
 def _two_ranks_here() -> Finding:
@@ -138,7 +117,7 @@ def _two_ranks_here() -> Finding:
     beside = Path(sys.executable).parent / "mpiexec"
     mpiexec = str(beside) if beside.is_file() else shutil.which("mpiexec")
     if not mpiexec:
-        return Finding(question, "none: no mpiexec (one rank a shard works without)", None)
+        return Finding(question, "none: no mpiexec (one rank per shard works without)", None)
     environment = pinned_environment(1)
     words = [f"{name}={environment[name]}" for name in environment if name.startswith(("OMPI_", "PRTE_"))]
     command = ["env", *words, mpiexec, "-n", str(PROBE_RANKS), sys.executable, "-c", WORLD]

@@ -1,33 +1,34 @@
-"""How far a campaign is: parts, logs and journal of every step and shard.
-
-Counting.
-"""
+"""How far a campaign is: parts, logs, journal and scheduler of every step and shard. Only reads."""
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from hpcml.attempts.jobs import Jobs
-from hpcml.attempts.refresh import jobs_of
-from hpcml.directory.attempts import attempt_numbers
-from hpcml.directory.intake import ingest
+from hpcml.attempts.jobs import Jobs, ShardJob, current_jobs
+from hpcml.campaign import SchedulerName
+from hpcml.directory.attempts import attempt_numbers, written_attempts
+from hpcml.directory.history import History
+from hpcml.directory.intake import reading
 from hpcml.directory.opened import OpenCampaign, OpenStep
-from hpcml.states import ShardState, shard_state
-from hpcml.store.journal import read_journal
-from hpcml.store.ledger import Ledger, failed_attempts
+from hpcml.states import ShardState, StepState, shard_state, step_state
+from hpcml.store.ledger import Ledger
 from hpcml.store.units import shard_bounds
 
+# a log that grew within so many seconds has a rank that computes
 RECENT = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class ShardStatus:
+    """One shard of the newest attempt. rate: units per second now. job: ID.INDEX, or ''."""
+
     shard: int
-    state: str
+    state: ShardState
     units: int
     done: int
     failed: int
@@ -40,24 +41,25 @@ class ShardStatus:
 
 @dataclass(frozen=True, slots=True)
 class StepStatus:
-    """One step. units is -1 while they are not listed; rate is in units per second, now."""
+    """One step. units: None until they are listed. rate: units per second now. seconds_left: infinite when
+    nothing is recorded now. failures: the newest journal entry of each unit that failed, with `attempts`."""
 
     name: str
-    state: str
-    units: int
-    done: int
-    failed: int
-    missing: int
-    doubled: int
-    parts: int
-    logs: int
-    rate: float
-    seconds_left: float
-    damaged: list[str]
-    foreign: list[str]
-    merged: bool
-    shards: list[ShardStatus]
-    failures: list[dict[str, Any]]
+    state: StepState
+    units: int | None = None
+    done: int = 0
+    failed: int = 0
+    missing: int = 0
+    doubled: int = 0
+    parts: int = 0
+    logs: int = 0
+    rate: float = 0.0
+    seconds_left: float = math.inf
+    damaged: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    merged: bool = False
+    shards: list[ShardStatus] = field(default_factory=list)
+    failures: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,12 @@ class CampaignStatus:
     scheduler_error: str
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """JSON has no infinity: an unknown time is null."""
+        found = asdict(self)
+        for step in found["steps"]:
+            if math.isinf(step["seconds_left"]):
+                step["seconds_left"] = None
+        return found
 
     @property
     def complete(self) -> bool:
@@ -79,63 +86,66 @@ class CampaignStatus:
 
 
 def status(opened: OpenCampaign) -> CampaignStatus:
-    """Parts, logs, journal and scheduler as one; one call to the scheduler, whatever the size."""
-    ingest(opened)
-    last_words = {
-        (word["step"], word["attempt"], word["shard"]): word["event"].removeprefix("shard-")
-        for word in read_journal(
-            opened.layout.journal, "shard-started", "shard-interrupted", "shard-incomplete", "shard-done"
+    """One call to the scheduler, whatever the number of shards."""
+    with reading(opened) as history:
+        jobs = (
+            Jobs() if opened.campaign.site.scheduler == SchedulerName.LOCAL else current_jobs(opened, history)
         )
-    }
-    jobs = Jobs() if opened.campaign.site.scheduler == "local" else jobs_of(opened)
-    steps = [_step(step, last_words, jobs) for step in opened.steps]
-    return CampaignStatus(opened.campaign.name, str(opened.root), steps, len(jobs.live), jobs.error)
+        steps = [_step(step, history, jobs) for step in opened.steps]
+    return CampaignStatus(
+        campaign=opened.campaign.name,
+        root=str(opened.root),
+        steps=steps,
+        jobs=len(jobs.live),
+        scheduler_error=jobs.error,
+    )
 
 
-def _step(step: OpenStep, last_words: dict[tuple[str, int, int], str], jobs: Jobs) -> StepStatus:
+def _step(step: OpenStep, history: History, jobs: Jobs) -> StepStatus:
     if not step.listed():
-        return StepStatus(
-            step.name, "waiting", -1, 0, 0, 0, 0, 0, 0, 0.0, float("inf"), [], [], False, [], []
-        )
+        return StepStatus(step.name, StepState.WAITING)
     ledger = step.ledger()
-    units = step.units()
-    counts, last = failed_attempts(step.opened.layout, step.name)
-    failed = np.zeros(len(units), bool)
-    failures = []
-    if counts:
-        for number in ledger.missing.tolist():
-            key = units.key(number)
-            if counts.get(key):
-                failed[number] = counts[key] >= step.plan.max_attempts
-                failures.append({**last[key], "attempts": counts[key]})
+    total, missing = len(ledger.done), len(ledger.missing)
     rates = _rates(ledger)
-    merged = step.layout.table.is_file()
-    missing = len(ledger.missing)
     rate = sum(rates.values())
-    shards = _shards(step, ledger, failed, rates, last_words, jobs)
-    state = "merged" if merged and not missing else "done" if not missing else "incomplete"
-    if missing and any(log.alive for log in ledger.logs):
-        state = "running"
-    elif missing and missing == len(units):
-        state = "planned"
+    failed, failures = _failures(step, history, ledger)
+    merged = step.layout.table.is_file()
+    writing = any(log.alive for log in ledger.logs)
     return StepStatus(
         name=step.name,
-        state=state,
-        units=len(units),
-        done=len(units) - missing,
+        state=step_state(total, total - missing, merged=merged, writing=writing),
+        units=total,
+        done=total - missing,
         failed=int(failed.sum()),
         missing=missing,
         doubled=ledger.doubled,
         parts=len(ledger.parts),
         logs=len(ledger.logs),
         rate=rate,
-        seconds_left=missing / rate if rate else float("inf"),
+        seconds_left=missing / rate if rate else math.inf,
         damaged=[why for _, why in ledger.damaged],
         foreign=[str(path) for path in ledger.foreign],
         merged=merged,
-        shards=shards,
+        shards=_shards(step, ledger, failed, rates, history, jobs),
         failures=failures,
     )
+
+
+def _failures(
+    step: OpenStep, history: History, ledger: Ledger
+) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], list[dict[str, Any]]]:
+    """(which units failed as often as they may, the newest failure of each missing unit that failed)."""
+    failed = np.zeros(len(ledger.done), bool)
+    found = history.failures(step.name)
+    newest = []
+    if found.counts:
+        units, at_limit = step.units(), found.at_limit(step.plan.max_attempts)
+        for number in ledger.missing.tolist():
+            key = units.key(number)
+            if key in found.last:
+                failed[number] = key in at_limit
+                newest.append({**found.last[key], "attempts": found.counts[key]})
+    return failed, newest
 
 
 def _rates(ledger: Ledger) -> dict[int, float]:
@@ -155,51 +165,66 @@ def _shards(
     ledger: Ledger,
     failed: np.ndarray[Any, np.dtype[np.bool_]],
     rates: dict[int, float],
-    last_words: dict[tuple[str, int, int], str],
+    history: History,
     jobs: Jobs,
 ) -> list[ShardStatus]:
     """The shards of the newest attempt at the step: the job file's, or those of a resume."""
-    attempt = _newest_attempt(step, jobs)
+    attempt = max([1, *written_attempts(step), *(job.attempt for job in jobs.of(step.name))])
     numbers, shards = attempt_numbers(step, attempt)
     bounds = shard_bounds(step.units().cost[numbers], shards)
-    done = np.concatenate(([0], np.cumsum(ledger.done[numbers])))[bounds]
-    broken = np.concatenate(([0], np.cumsum(failed[numbers])))[bounds]
-    records = jobs.newest(step.name)
-    found = []
-    for shard in range(shards):
-        total = int(bounds[shard + 1] - bounds[shard])
-        have = int(done[shard + 1] - done[shard])
-        word = last_words.get((step.name, attempt, shard))
-        job = records[shard].record if shard in records and records[shard].attempt == attempt else None
-        state = shard_state(
-            total == have,
-            job.state if job else None,
-            tried=word is not None,
-            interrupted=word == "interrupted",
+    totals = np.diff(bounds).tolist()
+    done = _per_shard(ledger.done[numbers], bounds)
+    failures = _per_shard(failed[numbers], bounds)
+    newest = {shard: job for shard, job in jobs.newest(step.name).items() if job.attempt == attempt}
+    last_starts = history.last_starts()
+    return [
+        _shard(
+            shard,
+            units=totals[shard],
+            done=done[shard],
+            failed=failures[shard],
+            rate=rates.get(shard, 0.0),
+            job=newest.get(shard),
+            last_start=last_starts.get((step.name, attempt, shard)),
         )
-        # a rank that writes is at work, whatever the scheduler says or does not say
-        if rates.get(shard) and total > have:
-            state = ShardState.RUNNING
-        found.append(
-            ShardStatus(
-                shard=shard,
-                state=state.value,
-                units=total,
-                done=have,
-                failed=int(broken[shard + 1] - broken[shard]),
-                missing=total - have,
-                rate=rates.get(shard, 0.0),
-                job=f"{records[shard].ref.job}.{records[shard].ref.index}" if job else "",
-                node=job.node if job else "",
-                restarts=job.restarts if job else 0,
-            )
-        )
-    return found
-
-
-def _newest_attempt(step: OpenStep, jobs: Jobs) -> int:
-    written = [
-        int(path.stem.rpartition("-")[2]) for path in step.layout.attempt(1).parent.glob("attempt-*.json")
+        for shard in range(shards)
     ]
-    submitted = [job.attempt for job in jobs.shards if job.step == step.name]
-    return max([1, *written, *submitted])
+
+
+def _per_shard(
+    flags: np.ndarray[Any, np.dtype[np.bool_]], bounds: np.ndarray[Any, np.dtype[np.int64]]
+) -> list[int]:
+    """How many flags are set between each pair of bounds."""
+    counts: list[int] = np.diff(np.concatenate(([0], np.cumsum(flags)))[bounds]).tolist()
+    return counts
+
+
+def _shard(
+    shard: int,
+    *,
+    units: int,
+    done: int,
+    failed: int,
+    rate: float,
+    job: ShardJob | None,
+    last_start: str | None,
+) -> ShardStatus:
+    state = shard_state(
+        units == done,
+        job.record.state if job else None,
+        writing=rate > 0,
+        tried=last_start is not None,
+        interrupted=last_start == "interrupted",
+    )
+    return ShardStatus(
+        shard=shard,
+        state=state,
+        units=units,
+        done=done,
+        failed=failed,
+        missing=units - done,
+        rate=rate,
+        job=f"{job.ref.job}.{job.ref.index}" if job else "",
+        node=job.record.node if job else "",
+        restarts=job.record.restarts if job else 0,
+    )

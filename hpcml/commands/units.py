@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from hpcml.directory.history import History
 from hpcml.directory.opened import OpenStep
-from hpcml.store.ledger import failed_attempts
 
 
-def list_units(step: OpenStep, state: str = "all") -> list[dict[str, Any]]:
+def list_units(step: OpenStep, history: History, state: str = "all") -> list[dict[str, Any]]:
     """Units in the order of the result: step, unit, number, state (done, missing, failed), error, payload."""
     units = step.units()
     done = step.ledger().done
-    counts, last = failed_attempts(step.opened.layout, step.name)
+    failures = history.failures(step.name)
+    counts, last = failures.counts, failures.last
+    at_limit = failures.at_limit(step.plan.max_attempts)
     rows = []
     for number in units.numbers_in_order().tolist():
         key = units.key(number)
-        failed = not done[number] and counts.get(key, 0) >= step.plan.max_attempts
+        failed = not done[number] and key in at_limit
         word = "done" if done[number] else "failed" if failed else "missing"
         if state not in ("all", word):
             continue

@@ -30,15 +30,15 @@ ROWS_AT_ONCE = 8 << 20
 
 @dataclass(slots=True)
 class VerifyResult:
-    """What was read. digests: content digest of each table, as `step/table`. incurable: problems that
-    setting files aside does not mend."""
+    """What was read. digests: content digest of each table, as `step/table`. unresolved: problems that
+    setting files aside does not fix."""
 
     files: int = 0
     bytes: int = 0
     digests: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     set_aside: list[str] = field(default_factory=list)
-    incurable: list[str] = field(default_factory=list)
+    unresolved: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -49,8 +49,8 @@ def verify(
 ) -> VerifyResult:
     """Check all files of a campaign. Problems are collected, so that one run names them all.
 
-    set_aside: move damaged and foreign files to steps/<step>/set-aside, after keeping what is whole
-    of damaged logs; `resume` then computes what they held. A damaged unit list is put back from its copy.
+    set_aside: move damaged and foreign files to steps/<step>/set-aside, after keeping what is complete
+    in damaged logs; `resume` then computes what they held. A damaged unit list is put back from its copy.
     """
     found = VerifyResult(problems=ingest(opened))
     for step in opened.steps:
@@ -79,26 +79,26 @@ def verify(
 def _check_unit_lists(opened: OpenCampaign, step: OpenStep, found: VerifyResult, set_aside: bool) -> bool:
     """Check units.h5 and its copy, which stand for each other; False when there is no list to go by."""
     pair = (step.layout.units, step.layout.units_copy)
-    whole, damaged = [], []
+    intact, damaged = [], []
     for path in pair:
         try:
             sealed.verify_blocks(sealed.read_header(path, full=True))
-            whole.append(path)
+            intact.append(path)
         except FileNotFoundError:
             continue
         except IntegrityError as error:
             found.problems.append(error.message)
             damaged.append(path)
     if damaged and set_aside:
-        if not whole:
-            found.incurable.append(f"{damaged[0]}: damaged, and so is its copy")
+        if not intact:
+            found.unresolved.append(f"{damaged[0]}: damaged, and so is its copy")
             return False
         _move_away(opened, step, damaged, found)
         for path in damaged:
             with replacing(path) as temporary:
-                shutil.copyfile(whole[0], temporary)
+                shutil.copyfile(intact[0], temporary)
         return True
-    return step.layout.units in whole
+    return step.layout.units in intact
 
 
 def _expected(step: OpenStep) -> tuple[bytes, bytes]:

@@ -1,6 +1,7 @@
-"""Inside the allocation: shards of one step, all ranks, until they are done or told to stop.
+"""Computes shards of one step on all ranks of an allocation, until they are done or must stop.
 
-How ranks begin and end together, the shard's last word, shards that are taken along.
+All ranks start together and end with the same exit code. The shard's final journal entry is rank 0's. A start
+that ends at once also computes shards that no other job has begun.
 """
 
 from __future__ import annotations
@@ -8,13 +9,17 @@ from __future__ import annotations
 import logging
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hpcml.directory.attempts import attempt_numbers
 from hpcml.directory.opened import OpenCampaign, OpenStep
-from hpcml.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, HpcmlError
+from hpcml.errors import EXIT_BUG, EXIT_DONE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, HpcmlError, StorageError
 from hpcml.store.journal import Journal
+from hpcml.store.layout import Layout
+from hpcml.user_code import describe_exception
 from hpcml.worker import allocation
 from hpcml.worker.assignment import Assignment, ShardRequest, assign
 from hpcml.worker.claims import Claims
@@ -26,8 +31,8 @@ if TYPE_CHECKING:
     from hpcml.workload import Workload
 
 log = logging.getLogger(__name__)
-QUICK_SECONDS = 1.0  # what starting a job costs: a shard that takes less takes others along,
-TAKING_SECONDS = 30.0  # for so long
+QUICK_SECONDS = 1.0  # what starting a job costs: after a shard that takes less, others are claimed,
+CLAIMING_SECONDS = 30.0  # for so long
 
 
 def work(request: ShardRequest) -> int:
@@ -39,22 +44,48 @@ def work(request: ShardRequest) -> int:
         return _guarded(request, comm, interruption)
 
 
+class _OnAllRanks(Exception):
+    """An error that every rank of the world raises alike, so that none must abort the others."""
+
+    def __init__(self, error: HpcmlError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
 def _guarded(request: ShardRequest, comm: Comm, interruption: Interruption) -> int:
-    """Whatever escapes from one rank ends all of them: a world with a hole would wait for ever."""
+    """An error that escapes from one rank ends all of them: the others would wait for it forever.
+
+    It is in the journal before: the log of a job also holds what MPI prints about the end of its ranks.
+    """
     try:
         return _Worker(request, comm, interruption).work()
+    except _OnAllRanks as alike:
+        if comm.rank == 0:
+            _record_failure(request, comm, alike.error.exit_code, alike.error.message, alike.error.hint)
+            raise alike.error from alike
+        return alike.error.exit_code
     except HpcmlError as error:
-        if comm.size > 1 and not error.on_all_ranks:
+        _record_failure(request, comm, error.exit_code, error.message, error.hint)
+        if comm.size > 1:
             log.error("rank %d: %s", comm.rank, error.message)
             comm.abort(error.exit_code)
-        if comm.rank == 0:
-            raise
-        return error.exit_code
-    except BaseException:
+        raise
+    except BaseException as error:
+        _record_failure(request, comm, EXIT_BUG, describe_exception(error))
         if comm.size > 1:
             log.error("rank %d:\n%s", comm.rank, traceback.format_exc())
-            comm.abort(1)
+            comm.abort(EXIT_BUG)
         raise
+
+
+def _record_failure(request: ShardRequest, comm: Comm, code: int, error: str, hint: str = "") -> None:
+    """Write the last error of a start into the journal; never in place of the error itself."""
+    layout = Layout(request.root)
+    if not layout.campaign.is_file():
+        return
+    words = {"step": request.step, "shard": request.shard, "attempt": request.attempt, "rank": comm.rank}
+    with suppress(StorageError):
+        Journal(layout.journal).write("rank-failed", **words, code=code, error=error, hint=hint)
 
 
 def _together(comm: Comm, prepare: Any) -> Any:
@@ -67,47 +98,48 @@ def _together(comm: Comm, prepare: Any) -> Any:
             outcome = (None, error)
     value, problem = comm.bcast(outcome)
     if problem is not None:
-        problem.on_all_ranks = True
-        raise problem
+        raise _OnAllRanks(problem)
     return value
 
 
 class _Worker:
-    """The shards that one start computes: its own, and those that it takes along."""
+    """The shards that one start computes: its own, and those that it claims from other jobs."""
 
     def __init__(self, request: ShardRequest, comm: Comm, interruption: Interruption) -> None:
         self.request, self.comm, self.interruption = request, comm, interruption
         self.shared: dict[int, tuple[Workload, Any]] = {}
         self.step: OpenStep | None = None
-        self.wall = self.cpu = 0.0  # seconds that the journal has been told of
+        self.wall = self.cpu = 0.0  # seconds that the journal has already
 
     def work(self) -> int:
         """The own shard's exit code.
 
         Starting a job costs a second, whatever it computes. So a start that had nothing to do for as
-        long as that goes on with shards that nobody has begun; their own jobs then end at once.
+        long as that goes on with shards that no job has claimed; their own jobs then end at once.
         """
         code, seconds = self._shard(self.request)
         began = time.monotonic()
         while code == EXIT_DONE and self.request.begun:
-            last = seconds > QUICK_SECONDS or time.monotonic() - began > TAKING_SECONDS
-            further = _together(self.comm, lambda last=last: -1 if last else self._take())
-            if further < 0:
+            enough = seconds > QUICK_SECONDS or time.monotonic() - began > CLAIMING_SECONDS
+            # by the clock of rank 0: all ranks must go on, or none
+            further: int | None = _together(self.comm, partial(self._claim, enough))
+            if further is None:
                 break
             self.interruption.go_on()
             taken, seconds = self._shard(replace(self.request, shard=further))
             if taken != EXIT_DONE:
-                break  # its own job comes, tries again and says what is wrong
+                break  # its own job comes, tries again and reports what is wrong
             if self.comm.rank == 0:
                 Claims(self.request.begun, self.request.shard).done(further)
         return code
 
-    def _take(self) -> int:
+    def _claim(self, enough: bool) -> int | None:
+        """Another shard to compute, on rank 0; None when it is enough or there is none."""
         assert self.request.begun is not None and self.step is not None
-        if self.interruption.requested:
-            return -1
+        if enough or self.interruption.requested:
+            return None
         shards = self.request.shards or attempt_numbers(self.step, self.request.attempt)[1]
-        return Claims(self.request.begun, self.request.shard).take(shards)
+        return Claims(self.request.begun, self.request.shard).claim(shards)
 
     def _shard(self, request: ShardRequest) -> tuple[int, float]:
         """(exit code, seconds) of one shard."""

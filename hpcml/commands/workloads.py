@@ -1,4 +1,4 @@
-"""What a workload is, for people: parameters, inputs, columns. Printing is cli.py's."""
+"""What a workload is, for people: parameters, inputs, columns."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ def exclusive_lock(opened: OpenCampaign) -> Iterator[None]:
         except BlockingIOError:
             holder = os.pread(handle, 200, 0).decode(errors="replace").strip()
             raise UsageError(
-                f"another run or resume is at work in {opened.root} ({holder})",
-                "wait for it or stop it; `hpcml status DIR` shows how far it is",
+                f"another run or resume is active in {opened.root} ({holder})",
+                f"wait for it or stop it; `hpcml status {opened.root}` shows how far it is",
             ) from None
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)

@@ -94,7 +94,9 @@ class OpenStep:
         return Identity(self.opened.campaign.identity, self.units().fingerprint)
 
     def ledger(self) -> Ledger:
-        return scan(self.layout, len(self.units()), self.identity())
+        waiting = self.opened.waiting
+        also = (waiting.step(self.name),) if waiting else ()
+        return scan(self.layout, len(self.units()), self.identity(), also=also)
 
     def finished(self) -> bool:
         """Is the step merged, with nothing missing that the unit list wants?"""
@@ -130,6 +132,7 @@ class OpenCampaign:
         self.campaign = campaign or manifest.read_campaign(self.root)
         self.steps = [OpenStep(self, plan) for plan in self.campaign.steps]
         self.sandbox = read_sandbox_note(self.root)
+        self.waiting: Layout | None = None  # outlines of output archives, see intake.reading
 
     def place(self, name: str) -> str:
         """Where a file of the plan is here: under its own name, or inside the sandbox."""

@@ -98,7 +98,7 @@ class InputReader:
         for at, text, mark in self._entries(key, value):
             for path in self._matches(at, text, mark):
                 if path in files:
-                    self.problems.append(Problem(at, "the file is there twice", str(path), mark=mark))
+                    self.problems.append(Problem(at, "duplicate file", str(path), mark=mark))
                 described = self._describe(at, path, mark)
                 if described:
                     files[path] = described

@@ -5,11 +5,11 @@ The pydantic models, the two spellings people use for memory and time, and the J
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from hpcml.campaign import Compression, Where
+from hpcml.campaign import Compression, LauncherName, Resources, SchedulerName, StepPlan, Where
 from hpcml.quantities import parse_memory, parse_walltime
 
 
@@ -44,6 +44,8 @@ CampaignName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_lengt
 # no dot: `--set steps.NAME.key=value` and `campaign:DIR/NAME` must have one reading
 StepName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
 SiteName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
+_RESOURCES = Resources()
+_STEP = StepPlan(name="", workload="", version=1)
 
 
 class _Model(BaseModel):
@@ -53,15 +55,19 @@ class _Model(BaseModel):
 class ResourcesEntry(_Model):
     """What one shard asks for; what is left out comes from the layer below."""
 
-    ranks: Count = Field(default=1, description="MPI processes of one shard")
-    cpus: Count = Field(default=1, description="CPUs per rank")
-    memory: Memory = Field(default=2_000_000_000, description="per rank: bytes, '2 GB' or '2 GiB'")
-    walltime: Walltime = Field(default=3600, description="seconds, '90m', '1h30m', '01:30:00', '2-00:00:00'")
-    shards: Count = Field(default=1, description="array tasks that the units of a step are divided among")
+    ranks: Count = Field(default=_RESOURCES.ranks, description="MPI processes of one shard")
+    cpus: Count = Field(default=_RESOURCES.cpus, description="CPUs per rank")
+    memory: Memory = Field(default=_RESOURCES.memory, description="per rank: bytes, '2 GB' or '2 GiB'")
+    walltime: Walltime = Field(
+        default=_RESOURCES.walltime, description="seconds, '90m', '1h30m', '01:30:00', '2-00:00:00'"
+    )
+    shards: Count = Field(
+        default=_RESOURCES.shards, description="array tasks that the units of a step are divided among"
+    )
 
 
 class NotifyEntry(_Model):
-    """Who is told when the campaign ends."""
+    """Who is notified when the campaign ends."""
 
     mail: str | None = Field(default=None, description="address")
     command: str | None = Field(default=None, description="shell command")
@@ -77,12 +83,12 @@ class StepEntry(_Model):
         default={}, description="earlier step, `campaign:DIR/step`, path, glob, list of paths, `@list.txt`"
     )
     resources: ResourcesEntry = Field(default=ResourcesEntry(), description="over the campaign's")
-    where: Where = Field(default="batch", description="`here`: on the machine where the command is typed")
+    where: Where = Field(default=_STEP.where, description="`here`: on the machine where the command is typed")
     sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
         default={}, description="parameter: its values; the units are multiplied"
     )
-    max_attempts: Count = Field(default=2, description="how often a failed unit is tried")
-    compression: Compression = Field(default="none", description="of the merged table")
+    max_attempts: Count = Field(default=_STEP.max_attempts, description="how often a failed unit is tried")
+    compression: Compression = Field(default=_STEP.compression, description="of the merged table")
 
 
 class JobFile(_Model):
@@ -100,8 +106,8 @@ class JobFile(_Model):
 class SiteFile(_Model):
     """config/sites/NAME.yaml: what is particular to a cluster."""
 
-    scheduler: Literal["local", "slurm", "htcondor"] = "local"
-    launcher: Literal["auto", "mpiexec", "srun", "none"] = "auto"
+    scheduler: SchedulerName = SchedulerName.LOCAL
+    launcher: LauncherName = LauncherName.AUTO
     setup: list[str] = Field(default=[], description="shell lines run before Python starts")
     environment: dict[str, Annotated[str, BeforeValidator(_environment_value)]] = {}
     directives: dict[str, str | int | bool | None] = Field(
@@ -113,9 +119,9 @@ class SiteFile(_Model):
 
 
 class StepDefaults(_Model):
-    where: Where = "batch"
-    max_attempts: Count = 2
-    compression: Compression = "none"
+    where: Where = _STEP.where
+    max_attempts: Count = _STEP.max_attempts
+    compression: Compression = _STEP.compression
 
 
 class DefaultsFile(_Model):

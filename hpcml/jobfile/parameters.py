@@ -27,7 +27,7 @@ def check_parameters(
 ) -> tuple[JsonValues, dict[str, tuple[Any, ...]], list[Problem]]:
     """(parameters without swept ones, defaults filled; swept values; what is wrong below key `at`).
 
-    Every combination of the sweep is checked as a whole: a rule in `__post_init__` may join two
+    Every combination of the sweep is checked: a rule in `__post_init__` may join two
     parameters.
     """
     adapter = adapter_of(workload)
@@ -109,6 +109,6 @@ def _doubled(swept: Mapping[str, Mapping[int, Any]], at: Key) -> list[Problem]:
         for index, value in values.items():
             text = json.dumps(value, sort_keys=True)
             if text in seen:
-                problems.append(Problem((*at, "sweep", name, index), "the value is there twice", value))
+                problems.append(Problem((*at, "sweep", name, index), "duplicate value", value))
             seen.add(text)
     return problems

@@ -227,7 +227,7 @@ def _plain(node: yaml.Node, key: Key, marks: dict[Key, str], label: str, above: 
         if name.tag != _STR:
             raise refuse(name, "keys must be text", name.value if isinstance(name.value, str) else "[...]")
         if name.value in result:
-            raise refuse(name, "the key is there twice", name.value)
+            raise refuse(name, "duplicate key", name.value)
         below = (*key, name.value)
         marks[below] = f"{label}:{name.start_mark.line + 1}"
         result[name.value] = _plain(item, below, marks, label, above)

@@ -1,7 +1,6 @@
-"""The interface of a scheduler, and the nouns between rendering, submitting and asking.
+"""The interface of a scheduler, and the nouns between submitting and asking: jobs, records, replies.
 
-JobRef, JobRecord, Reply, AttemptSpec, StepSpec, File, Submission, Scheduler. A scheduler is pure: text to
-text.
+A scheduler is text to text: it makes commands and reads replies. shell.py runs them.
 """
 
 from __future__ import annotations
@@ -11,18 +10,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from hpcml.campaign import Campaign, StepPlan
+from hpcml.campaign import SchedulerName, Site
 from hpcml.errors import SchedulerError, UsageError, nearest
 from hpcml.states import JobState
+
+if TYPE_CHECKING:
+    from hpcml.schedulers.attempt_spec import AttemptSpec, File
+    from hpcml.schedulers.checks import Check
+    from hpcml.schedulers.failures import Explanation
 
 SUBMIT_PLAN = "submit.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a command said. code: its exit status."""
+    """What a command printed. code: its exit status."""
 
     code: int
     stdout: str
@@ -45,7 +49,7 @@ class JobRecord:
     """What is known about one job. reason and hold_code in the scheduler's own words.
 
     exit_code: of the script, None when unknown or when a signal ended it. signal: that one, 0 without.
-    node: last one. memory_peak, memory_given: bytes, 0 when not told. name: of its Submission, where the
+    node: last one. memory_peak, memory_given: bytes, 0 when unknown. name: of its Submission, where the
     scheduler knows it (a node of a DAG).
     """
 
@@ -59,42 +63,6 @@ class JobRecord:
     restarts: int = 0
     memory_peak: int = 0
     memory_given: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class StepSpec:
-    """One step to render. shards: those to run, possibly none (then only the merge is wanted)."""
-
-    plan: StepPlan
-    shards: tuple[int, ...]
-    folder: Path
-    last: bool
-
-    @property
-    def logs(self) -> Path:
-        return self.folder / "logs"
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptSpec:
-    """Everything that one attempt submits. out: its folder; exclude: nodes to keep away from."""
-
-    campaign: Campaign
-    root: Path
-    attempt: int
-    out: Path
-    steps: tuple[StepSpec, ...]
-    exclude: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """One file to write: a template and its values, relative to the attempt's folder."""
-
-    path: str
-    template: str
-    values: Mapping[str, Any]
-    executable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +84,20 @@ class Submission:
     offset: int = 0
     events: str = ""
 
+    @property
+    def owns_all(self) -> bool:
+        """Does its job submit, watch, retry and remove all other jobs of the attempt?"""
+        return self.kind == "dag"
+
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Submission:
         return cls(**{**raw, "after": tuple(raw["after"]), "shards": tuple(raw["shards"])})
 
 
 class Scheduler(ABC):
-    """Who gives machines. Every method is a pure function of its arguments."""
+    """One batch system. Methods are pure, but for `read_events` and `owner_failures`, which read logs."""
 
-    name: ClassVar[str]
+    name: ClassVar[SchedulerName]
     options: ClassVar[Mapping[str, Any]]
 
     @abstractmethod
@@ -139,33 +112,29 @@ class Scheduler(ABC):
     def submit_command(self, path: Path, *, after: Sequence[str] = ()) -> list[str]:
         """The call that submits `path`; after: job ids whose end it waits for, good or bad."""
 
-    def test_command(self, path: Path) -> list[str]:
-        """A call that checks a rendered file and submits nothing; [] where there is none."""
-        return []
-
     @abstractmethod
     def parse_submit(self, reply: Reply) -> str:
         """The job id of an accepted submission; SchedulerError with its own words otherwise."""
 
     @abstractmethod
     def query_command(self, jobs: Sequence[str]) -> list[str]:
-        """One call that tells the state of all tasks of all `jobs`."""
+        """One call that reports the state of all tasks of all `jobs`."""
 
     @abstractmethod
     def parse_query(self, reply: Reply) -> dict[JobRef, JobRecord]:
-        """What that call said; jobs that it does not mention are absent."""
+        """What that call reported; jobs that it does not mention are absent."""
 
     def history_commands(self, jobs: Sequence[str], *, since: float) -> list[list[str]]:
         """Calls for jobs that the query no longer knows, best first; since: unix time."""
         return []
 
     def parse_history(self, reply: Reply) -> dict[JobRef, JobRecord] | None:
-        """What such a call said; None when this cluster keeps no such record."""
+        """What such a call reported; None when this cluster keeps no such record."""
         return None
 
     @abstractmethod
     def cancel_command(self, refs: Sequence[JobRef]) -> list[str]:
-        """The call that cancels them; an index of -1 means the whole job."""
+        """The call that cancels them; an index of -1 means all tasks of the job."""
 
     def find_command(self, tag: str) -> list[str]:
         """A call that lists jobs with their tags, for a submission whose reply was lost; [] if none."""
@@ -188,7 +157,7 @@ class Scheduler(ABC):
     ) -> dict[int, tuple[JobRef, JobRecord]]:
         """The newest record of each shard of an array submission, whose jobs `records` holds.
 
-        An HTCondor cluster that makes its jobs late is known as a whole before they are.
+        Jobs that are made late are known by their cluster alone (index -1) before they exist.
         """
         newest = sorted({ref.job for ref in records}, key=lambda job: (len(job), job), reverse=True)
         found = {}
@@ -200,6 +169,34 @@ class Scheduler(ABC):
                 found[shard] = (ref, records[ref])
         return found
 
+    def read_events(self, path: Path) -> dict[JobRef, JobRecord]:
+        """The newest record of every job in an event log (Submission.events); {} where there is none."""
+        return {}
+
+    @abstractmethod
+    def diagnose(self, record: JobRecord, error: str = "") -> Explanation:
+        """Why a job waits, is held or ended as it did. error: the last one that it printed, '' without.
+
+        `{root}` in the remedy stands for the campaign directory (failures.with_root).
+        """
+
+    def own_words(self, record: JobRecord) -> str:
+        """The scheduler's own reason, as a sentence, where it adds something to the diagnosis; else ''."""
+        return ""
+
+    def owner_failures(self, folder: Path, submission: Submission) -> list[tuple[str, str]]:
+        """(who, sentence): why a submission that owns all others failed, from its logs in `folder`, that of
+        the attempt. [] when its jobs explain it."""
+        return []
+
+    def busy_advice(self, job: str, held: int, root: Path) -> str:
+        """Why nothing is resumed while `job`, which owns all others, is live; held: how many of them are."""
+        return f"job {job} is still queued or running: `hpcml status {root}`"
+
+    def checks(self, site: Site) -> list[Check]:
+        """What `hpcml site check` asks on this machine, without a job."""
+        return []
+
     def check_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """`given` over this scheduler's defaults; UsageError for a name it does not know."""
         for name in given:
@@ -209,25 +206,22 @@ class Scheduler(ABC):
         return {**self.options, **given}
 
 
-_MODULES = {
-    "local": ("hpcml.schedulers.local", "Local"),
-    "slurm": ("hpcml.schedulers.slurm.scheduler", "Slurm"),
-    "htcondor": ("hpcml.schedulers.htcondor.scheduler", "HTCondor"),
+_MODULES: Mapping[SchedulerName, tuple[str, str]] = {
+    SchedulerName.LOCAL: ("hpcml.schedulers.local", "Local"),
+    SchedulerName.SLURM: ("hpcml.schedulers.slurm.scheduler", "Slurm"),
+    SchedulerName.HTCONDOR: ("hpcml.schedulers.htcondor.scheduler", "HTCondor"),
 }
 
 
 def scheduler(name: str) -> Scheduler:
     """The scheduler called `name`; its module is imported only now."""
-    if name not in _MODULES:
-        raise UsageError(f"unknown scheduler {name!r}", nearest(name, [*_MODULES]))
-    module, attribute = _MODULES[name]
+    try:
+        known = SchedulerName(name)
+    except ValueError:
+        raise UsageError(f"unknown scheduler {name!r}", nearest(name, [*SchedulerName])) from None
+    module, attribute = _MODULES[known]
     found: Scheduler = getattr(import_module(module), attribute)()
     return found
-
-
-def job_tag(spec: AttemptSpec, name: str) -> str:
-    """What a job carries so that it can be found by it: campaign, attempt and name of the submission."""
-    return f"hpcml:{spec.campaign.identity or spec.campaign.name}:{spec.attempt}:{name}"
 
 
 def refused(what: str, reply: Reply) -> SchedulerError:
@@ -238,8 +232,8 @@ def refused(what: str, reply: Reply) -> SchedulerError:
 def complaint(reply: Reply) -> str:
     """The line that says what is wrong: advice and the names of log files may come after it."""
     words = [line.strip() for line in (reply.stderr + "\n" + reply.stdout).splitlines() if line.strip()]
-    telling = [line for line in words if "error" in line.lower()] or words[-1:]
-    return telling[0] if telling else f"exit status {reply.code}, no message"
+    errors = [line for line in words if "error" in line.lower()] or words[-1:]
+    return errors[0] if errors else f"exit status {reply.code}, no message"
 
 
 def ranges(numbers: Iterable[int]) -> str:

@@ -1,112 +1,95 @@
-"""Why a job waits, is held or failed: one plain sentence, the remedy, and the class of the failure.
+"""Why a job failed, where no scheduler knows more: from its state, its exit code and what it printed.
 
-The choice among what the scheduler says, the exit code and the journal.
+A scheduler's `diagnose` asks in this order: an error of the workload itself, its own reasons
+(schedulers/slurm/reasons.py, schedulers/htcondor/hold_reasons.py), then `explain`.
 """
 
 from __future__ import annotations
 
 from hpcml.errors import EXIT_BUG, EXIT_INCOMPLETE, EXIT_INTEGRITY, EXIT_INTERRUPTED, EXIT_USAGE
+from hpcml.exit_status import NOT_EXECUTABLE, NOT_FOUND, SIGNAL_BASE, describe_exit
 from hpcml.schedulers.base import JobRecord
 from hpcml.schedulers.failures import Explanation, Failure
-from hpcml.schedulers.htcondor import hold_reasons
-from hpcml.schedulers.slurm import reasons as slurm_reasons
 from hpcml.states import JobState
 
-_RESUME = "`hpcml resume` does what is missing"
+RESUME = "`hpcml resume {root}` computes what is missing"
+RESUME_ELSEWHERE = "`hpcml resume {root}`, which avoids that node"
+CANCEL_AND_RESUME = "`hpcml cancel {root}` and `hpcml resume {root}`"
 _STATES = {
+    JobState.PENDING: Explanation("It waits to be started.", "wait"),
+    JobState.HELD: Explanation("It is held.", CANCEL_AND_RESUME),
     JobState.RUNNING: Explanation("It runs."),
     JobState.DONE: Explanation("It ended well."),
     JobState.TIMEOUT: Explanation(
         "Its wall time ended before it could stop in good order. What it had recorded is kept.",
-        f"{_RESUME}; a longer resources.walltime or more shards avoids it",
+        f"{RESUME}; a longer resources.walltime or more shards avoids it",
         Failure.TIME,
     ),
     JobState.MEMORY: Explanation(
         "It was killed because it used more memory than it had asked for.",
-        "`hpcml resume` asks for more, up to options.memory_ceiling of the site",
+        "`hpcml resume {root}` asks for more, up to options.memory_ceiling of the site",
         Failure.MEMORY,
     ),
-    JobState.NODE_LOST: Explanation(
-        "Its node failed.", "`hpcml resume`, which keeps away from that node", Failure.NODE
-    ),
-    JobState.PREEMPTED: Explanation("It had to make room for another job.", _RESUME, Failure.PREEMPT),
-    JobState.CANCELLED: Explanation("It was cancelled.", _RESUME),
-    JobState.GONE: Explanation("The scheduler does not remember it.", _RESUME, Failure.UNKNOWN),
+    JobState.NODE_LOST: Explanation("Its node failed.", RESUME_ELSEWHERE, Failure.NODE),
+    JobState.PREEMPTED: Explanation("It had to make room for another job.", RESUME, Failure.PREEMPT),
+    JobState.CANCELLED: Explanation("It was cancelled.", RESUME),
+    JobState.GONE: Explanation("The scheduler does not remember it.", RESUME, Failure.UNKNOWN),
     JobState.UNKNOWN: Explanation("The scheduler did not answer.", "ask again later; nothing is lost"),
 }
 _CODES = {
     EXIT_BUG: Explanation(
-        "hpcml itself failed.", "`hpcml logs` has the traceback: please report it", Failure.CODE
+        "hpcml itself failed.", "`hpcml logs {root}` has the traceback: please report it", Failure.CODE
     ),
     EXIT_USAGE: Explanation(
         "hpcml refused the campaign on the node: other software, other files?",
-        "`hpcml logs` has the reason; check the site's `setup:` and `python:`",
+        "`hpcml logs {root}` has the reason; check the site's `setup:` and `python:`",
         Failure.CODE,
     ),
     EXIT_INCOMPLETE: Explanation(
         "Units of it failed, or their list is not there yet.",
-        "`hpcml units DIR --state failed` names them",
+        "`hpcml units {root} --state failed` names them",
         Failure.CODE,
     ),
     EXIT_INTEGRITY: Explanation(
-        "A part is damaged or contradicts another.", "`hpcml verify` names the files", Failure.STORAGE
+        "A part is damaged or contradicts another.",
+        "`hpcml verify {root}` names the files",
+        Failure.STORAGE,
     ),
-    EXIT_INTERRUPTED: Explanation("It was told to stop, and did so in good order.", _RESUME, Failure.TIME),
-    126: Explanation(
+    EXIT_INTERRUPTED: Explanation("It was asked to stop, and did so in good order.", RESUME, Failure.TIME),
+    NOT_EXECUTABLE: Explanation(
         "Its Python or launcher may not be executed on the node.", "check `python:`", Failure.NODE
     ),
-    127: Explanation(
+    NOT_FOUND: Explanation(
         "There was no Python, or no launcher, on the node.",
         "do the lines of `setup:` work there? `hpcml site check` tries",
         Failure.NODE,
     ),
     137: Explanation(
         "It was killed (SIGKILL): out of memory on its node, or stopped by force.",
-        "compare its peak memory in `hpcml status --efficiency` with resources.memory; " + _RESUME,
+        "compare its peak memory in `hpcml status {root} --efficiency` with resources.memory; " + RESUME,
         Failure.MEMORY,
     ),
-    143: Explanation("It was told to end, and did not in time.", _RESUME, Failure.PREEMPT),
+    143: Explanation("It was asked to end (SIGTERM), and did not in time.", RESUME, Failure.PREEMPT),
 }
 
 
-_WORKLOAD = Explanation(
-    "The workload's own code failed outside its units.", "mend it, then `hpcml resume`", Failure.CODE
-)
-_SIGKILL = 9
-# what slurmstepd says instead of a signal when it cannot open the file for a job's output
-_NO_OUTPUT = 53
-
-
-def explain(scheduler: str, record: JobRecord, error: str = "") -> Explanation:
-    """What a person needs to know about one job of the scheduler of that name; error: what it printed."""
+def workload_failure(record: JobRecord, error: str) -> Explanation | None:
+    """When the job's own last `error` names the workload."""
     if record.exit_code == EXIT_USAGE and error.startswith("workload "):
-        return _WORKLOAD
-    if scheduler == "htcondor" and record.state is JobState.HELD:
-        return hold_reasons.held(record.hold_code, record.reason)
-    if record.state is JobState.CANCELLED and record.hold_code is not None:
-        held = hold_reasons.held(record.hold_code, record.reason)
-        return Explanation(f"It was held, then cancelled. {held.sentence}", _RESUME, held.failure)
-    if record.state in (JobState.PENDING, JobState.HELD):
-        if scheduler == "slurm":
-            return slurm_reasons.waiting(record.reason)
-        again = f" It was interrupted {record.restarts} times." if record.restarts else ""
         return Explanation(
-            f"No machine that fits has been free yet.{again}",
-            "wait; `condor_q -better-analyze ID` tells which machines would fit",
+            "The workload's own code failed outside its units.",
+            "fix it, then `hpcml resume {root}`",
+            Failure.CODE,
         )
-    if record.state is JobState.FAILED:
-        if scheduler == "slurm" and record.signal == _NO_OUTPUT:
-            return slurm_reasons.NO_OUTPUT
-        # SLURM calls it a launch that failed also when slurmstepd kills the script
-        if record.reason == "JobLaunchFailure" and record.signal != _SIGKILL:
-            return slurm_reasons.waiting(record.reason)
-        return _failed(record)
-    return _STATES[record.state]
+    return None
 
 
-def _failed(record: JobRecord) -> Explanation:
-    code = 128 + record.signal if record.signal else record.exit_code
+def explain(record: JobRecord) -> Explanation:
+    """What a person needs to know about one job, on any scheduler."""
+    if record.state is not JobState.FAILED:
+        return _STATES[record.state]
+    code = SIGNAL_BASE + record.signal if record.signal else record.exit_code
     if code in _CODES:
         return _CODES[code]
-    what = f"with exit code {code}" if code is not None else "without an exit code"
-    return Explanation(f"It ended {what}.", "`hpcml logs` shows its last lines", Failure.UNKNOWN)
+    sentence = f"It {describe_exit(code)}." if code is not None else "It ended without an exit code."
+    return Explanation(sentence, "`hpcml logs {root}` shows its last lines", Failure.UNKNOWN)

@@ -1,12 +1,11 @@
-"""The classes of failure, and what the next attempt of each asks for.
-
-Failure, Explanation, next_try.
-"""
+"""The classes of failure, what a person reads about each, and what the next attempt asks for."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 
 from hpcml.campaign import Resources
 
@@ -24,11 +23,19 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One plain sentence, what to do about it ('' when nothing is to be done), and the class, if any."""
+    """One plain sentence, what to do about it ('' when nothing is to be done), and the class, if any.
+
+    `{root}` in a remedy stands for the campaign directory, which a scheduler does not know: see `with_root`.
+    """
 
     sentence: str
     remedy: str = ""
     failure: Failure | None = None
+
+
+def with_root(remedy: str, root: Path) -> str:
+    """The remedy with the campaign directory in its commands, so that they can be copied to a shell."""
+    return remedy.replace("{root}", shlex.quote(str(root)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +63,15 @@ def next_try(
     memory_peak: int = 0,
     memory_given: int = 0,
 ) -> Try:
-    """The policy by class. memory_ceiling: bytes of a whole shard, walltime_ceiling: seconds, as the site
-    says. memory_peak, memory_given: bytes that the whole shard used, and that it could use; 0 when unknown.
-    tries: attempts since the last that recorded anything; a clock, a preemption or a lost node says nothing
-    against the shard, so only max_tries bounds them.
+    """The policy by class. memory_ceiling: bytes of one shard, all ranks; walltime_ceiling: seconds; both
+    as the site file sets them. memory_peak, memory_given: bytes that the shard used, and that it could use; 0
+    when unknown. tries: attempts since the last that recorded anything; a time limit, a preemption or a lost
+    node is not the shard's fault, so only max_tries bounds them.
     """
     if failure is Failure.CODE:
         return Try(False, resources, why="an error in the code comes back on every machine")
     if failure is Failure.INPUT:
-        return Try(False, resources, why="the input has to be mended first")
+        return Try(False, resources, why="the input has to be fixed first")
     if tries >= max_tries:
         return Try(False, resources, why=f"{tries} attempts in a row recorded nothing new")
     if failure is Failure.MEMORY:
@@ -75,13 +82,13 @@ def next_try(
 
 
 def _more_memory(resources: Resources, ceiling: int | None, peak: int, given_before: int) -> Try:
-    # where the scheduler itself grows a request it has given more than we asked for
+    # a scheduler that grows requests by itself has given more than was asked for
     before = max(resources.memory * resources.ranks, given_before)
     wanted = max(int(before * GROWTH), int(peak * HEADROOM))
     given = min(wanted, ceiling) if ceiling is not None else wanted
     if given // 2**20 <= before // 2**20:  # requests are made in whole MiB
-        why = f"no more than {(ceiling or 0) / 1e9:.3g} GB a shard at this site (options.memory_ceiling)"
-        return Try(False, resources, why=f"{why}: use fewer ranks a shard")
+        why = f"no more than {(ceiling or 0) / 1e9:.3g} GB per shard at this site (options.memory_ceiling)"
+        return Try(False, resources, why=f"{why}: use fewer ranks per shard")
     more = replace(resources, memory=given // resources.ranks)
     return Try(True, more, why=f"{more.memory / 1e9:.3g} GB per rank instead of {resources.memory / 1e9:.3g}")
 

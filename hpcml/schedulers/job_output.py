@@ -1,7 +1,4 @@
-"""What a shard's job printed, read for what its scheduler does not say.
-
-The exit code that rank.sh announced, the last error, a kill for memory; and the record that results.
-"""
+"""What a shard's job printed, read for what its scheduler does not report: exit code, error, memory."""
 
 from __future__ import annotations
 
@@ -15,9 +12,9 @@ from hpcml.states import JobState
 _STARTS = re.compile(r"hpcml: step .* shard \d+ attempt \d+ restart \d+ on ")
 _ENDS = re.compile(r" ends with exit code (\d+)")
 _OURS = re.compile(r"hpcml: error: (.*)|\d{4}-\d\d-\d\d [\d:]+,\d+ (?:rank \d+: (.*)|(.*[Ee]rror.*))")
-# an MPI that ends the ranks tells of an "Errorcode" at length, and last
+# an MPI that ends the ranks prints an "Errorcode" at length, and last
 _OTHERS = re.compile("error(?!code)|No module|No such file|not found", re.IGNORECASE)
-# slurmstepd's words: of clusters without cgroups, which then say that the job FAILED, and of those with them
+# slurmstepd's words: of clusters without cgroups, where the job is then FAILED, and of those with them
 _OVER_MEMORY = re.compile(
     r"exceeded memory limit \((\d+) > \d+\)|Exceeded (?:job|step) memory limit|oom.kill event"
     r"|out-of-memory handler|OOM Killed"
@@ -27,11 +24,11 @@ _ENDED = (JobState.DONE, JobState.FAILED, JobState.GONE)
 
 @dataclass(frozen=True, slots=True)
 class JobOutput:
-    """code: that rank.sh announced, None without. taken_along: by the job of another shard. error: the last
-    line that tells one. over_memory: killed for it; memory_peak: bytes, 0 when not told."""
+    """code: that rank.sh announced, None without. claimed_by_another: the job of another shard computed this
+    one. error: the last one printed. over_memory: killed for it; memory_peak: bytes, 0 when unknown."""
 
     code: int | None = None
-    taken_along: bool = False
+    claimed_by_another: bool = False
     error: str = ""
     over_memory: bool = False
     memory_peak: int = 0
@@ -48,7 +45,7 @@ def read_job_output(lines: Iterable[str]) -> JobOutput:
             peak = max(found.memory_peak, int(over[1] or 0))
             found = replace(found, over_memory=True, memory_peak=peak)
         elif ended:
-            found = replace(found, code=int(ended[1]), taken_along="was taken along by" in line)
+            found = replace(found, code=int(ended[1]), claimed_by_another="was claimed by" in line)
         elif own:
             ours = str(own[own.lastindex or 0]).strip()
         elif _OTHERS.search(line):
@@ -57,7 +54,7 @@ def read_job_output(lines: Iterable[str]) -> JobOutput:
 
 
 def refine_record(record: JobRecord, printed: JobOutput) -> JobRecord:
-    """The record of a job that is over, with what it printed over what its scheduler says."""
+    """The record of a job that is over; what it printed counts more than what its scheduler reports."""
     if record.state not in _ENDED:
         return record
     if printed.over_memory:

@@ -1,24 +1,25 @@
 """What the job scripts of all schedulers share: values of templates/common/{job,rank,merge,run}.sh.
 
-The command lines, the environment of a rank, the container prefix, the site options that every scheduler
-knows, the checks against a site's limits.
+A request over a limit of the site is refused here, before anything is written.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hpcml.campaign import Resources
 from hpcml.errors import UsageError
-from hpcml.launchers import launcher_words
+from hpcml.launchers import THREAD_VARIABLES, launcher_words
 from hpcml.quantities import parse_memory, parse_walltime
-from hpcml.schedulers.base import AttemptSpec, StepSpec
+from hpcml.schedulers.attempt_spec import AttemptSpec, StepSpec
 
 # site options that every scheduler knows, with their defaults; config/sites/university-example.yaml
-# says what each is for
+# explains each
 COMMON_OPTIONS: Mapping[str, Any] = {
     "python": "",
     "templates": (),
@@ -34,12 +35,11 @@ COMMON_OPTIONS: Mapping[str, Any] = {
     "merge": {},
 }
 _MERGE_KEYS = ("cpus", "memory", "walltime", "directives")
-_THREADS = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMEXPR_NUM", "NUMBA_NUM", "BLIS_NUM", "VECLIB_MAXIMUM")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one job asks for. memory: bytes of the whole job; walltime, margin: seconds."""
+    """What one job asks for. memory: bytes of all its ranks; walltime, margin: seconds."""
 
     ranks: int
     cpus: int
@@ -66,12 +66,13 @@ def array_request(step: StepSpec, options: Mapping[str, Any]) -> Request:
 
 
 def merge_request(step: StepSpec, options: Mapping[str, Any]) -> Request:
-    merge = _merge_options(options)
+    """What a merge job asks for: one rank, by default with the resources of a step that states none."""
+    merge, usual = _merge_options(options), Resources()
     return Request(
         ranks=1,
-        cpus=int(merge.get("cpus", 1)),
-        memory=parse_memory(merge.get("memory", 2_000_000_000)),
-        walltime=_seconds("merge.walltime", merge.get("walltime", 3600)),
+        cpus=int(merge.get("cpus", usual.cpus)),
+        memory=parse_memory(merge.get("memory", usual.memory)),
+        walltime=_seconds("merge.walltime", merge.get("walltime", usual.walltime)),
         margin=0,
     )
 
@@ -82,8 +83,21 @@ def merge_directives(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def rank_values(spec: AttemptSpec, step: StepSpec, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of rank.sh."""
+def lines_of_merges(
+    directives: Mapping[str, str | int | bool | None], compute_only: re.Pattern[str]
+) -> dict[str, str | int | bool | None]:
+    """The site's directives that merge jobs get too: not those for computing (`compute_only`); but a line
+    that the site removes (None) is removed from every job."""
+    return {
+        key: value for key, value in directives.items() if value is None or not compute_only.fullmatch(key)
+    }
+
+
+def rank_values(
+    spec: AttemptSpec, step: StepSpec, options: Mapping[str, Any], *, claims: bool
+) -> dict[str, Any]:
+    """Values of rank.sh. claims: jobs run at the same time and see one folder, so that one which ends at once
+    can claim shards that no other has begun."""
     request = array_request(step, options)
     site = spec.campaign.site
     return {
@@ -100,20 +114,23 @@ def rank_values(spec: AttemptSpec, step: StepSpec, options: Mapping[str, Any]) -
         "margin": request.margin,
         "max_restarts": int(options["max_restarts"]),
         "clock": (),
-        # on this machine shards run one after another: nobody begins two at once
-        "begun": "" if site.scheduler == "local" else step.folder / "begun",
+        "begun": step.folder / "begun" if claims else "",
     }
 
 
-def merge_values(spec: AttemptSpec, step: StepSpec, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of merge.sh. notify: shell code to run when the campaign has ended, or ''."""
+def merge_values(
+    spec: AttemptSpec, step: StepSpec, options: Mapping[str, Any], *, resumes: bool = False
+) -> dict[str, Any]:
+    """Values of merge.sh. resumes: the merge job submits what is missing, as nothing else there does.
+
+    The value `notify`: shell code to run when the campaign has ended, or ''.
+    """
     request = merge_request(step, options)
     notify = spec.campaign.notify
     return {
         **_common_values(spec, step, options, threads=request.cpus),
         "notify": notify.get("command", ""),
-        # HTCondor tries again by itself, inside its DAG; here nobody does
-        "automatic": spec.campaign.site.scheduler == "slurm",
+        "automatic": resumes,
         "last": step.last,
     }
 
@@ -138,7 +155,7 @@ def _common_values(
         "bin": python.parent if in_venv and not in_container else "",
         "setup": campaign.site.setup,
         "threads": threads,
-        "thread_variables": [f"{library}_THREADS" for library in _THREADS],
+        "thread_variables": THREAD_VARIABLES,
         "kernel": campaign.site.kernel,
         "exports": list(campaign.site.environment.items()),
     }
@@ -162,7 +179,7 @@ def _check_limits(step: str, request: Request, options: Mapping[str, Any]) -> No
     ceiling = options["walltime_ceiling"]
     if ceiling is not None and request.walltime > _seconds("walltime_ceiling", ceiling):
         hint = (
-            "use more shards, or a shorter resources.walltime: what is done is kept, `resume` does the rest"
+            "use more shards, or a shorter resources.walltime: what is done is kept, `hpcml resume` continues"
         )
         raise UsageError(
             f"step {step}: a wall time of {request.walltime} s is over the site's {ceiling}", hint

@@ -1,6 +1,6 @@
 """This machine as a scheduler: one script that computes all shards one after the other, then merges.
 
-The same interface as for a cluster, so that a campaign can be tried where there is none.
+It has the interface of a cluster, so that a campaign can be tried where there is none.
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from hpcml.campaign import SchedulerName
 from hpcml.errors import UsageError
-from hpcml.schedulers.base import AttemptSpec, File, JobRecord, JobRef, Reply, Scheduler, Submission, refused
+from hpcml.schedulers.attempt_spec import AttemptSpec, File
+from hpcml.schedulers.base import JobRecord, JobRef, Reply, Scheduler, Submission, refused
+from hpcml.schedulers.diagnosis import explain, workload_failure
+from hpcml.schedulers.failures import Explanation
 from hpcml.schedulers.job_script import COMMON_OPTIONS, merge_values, rank_values
 from hpcml.states import JobState
 
 
 class Local(Scheduler):
-    name: ClassVar[str] = "local"
+    name: ClassVar[SchedulerName] = SchedulerName.LOCAL
     options: ClassVar[Mapping[str, Any]] = COMMON_OPTIONS
 
     def files(self, spec: AttemptSpec) -> list[File]:
@@ -27,7 +31,7 @@ class Local(Scheduler):
             merge = merge_values(spec, step, options)
             found.append(File(f"{place}/merge.sh", "common/merge.sh", merge, executable=True))
             if step.shards:
-                rank = rank_values(spec, step, options)
+                rank = rank_values(spec, step, options, claims=False)
                 found.append(File(f"{place}/rank.sh", "common/rank.sh", rank, executable=True))
         values = {
             "campaign": spec.campaign.name,
@@ -69,3 +73,6 @@ class Local(Scheduler):
 
     def index_of(self, shard: int, submission: Submission) -> int:
         return -1
+
+    def diagnose(self, record: JobRecord, error: str = "") -> Explanation:
+        return workload_failure(record, error) or explain(record)

@@ -1,6 +1,6 @@
 """Folders that a site's jobs cannot use: refused when a campaign is planned, and again when it is rendered.
 
-The two rules of the site file, refuse_paths and private_paths.
+The site file lists them as refuse_paths and private_paths.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""One question about many jobs: who asks whom, and what silence means.
+"""Asks a scheduler about many jobs: the queue (or an event log) first, its history second, GONE last.
 
-Squeue (or condor_q, or an event log) first, the scheduler's memory second, GONE last.
+A scheduler that does not answer is an error here, never GONE: its jobs may well be running.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from pathlib import Path
 
 from hpcml.errors import SchedulerError
 from hpcml.schedulers.base import JobRecord, JobRef, Reply, Scheduler, Submission
-from hpcml.schedulers.htcondor.event_log import read_event_log
 from hpcml.schedulers.shell import ask
 from hpcml.states import JobState
 
@@ -24,7 +23,7 @@ def job_records(
     those that the first no longer knows. A ref that nobody knows is GONE.
 
     since: unix time before the first of them was submitted. Raises SchedulerError when the scheduler does
-    not answer: whoever asks must then call the jobs UNKNOWN, never gone.
+    not answer: callers must then call the jobs UNKNOWN, never gone.
     """
     jobs = sorted({ref.job for ref in refs}, key=lambda job: (len(job), job))
     if not jobs:
@@ -33,9 +32,9 @@ def job_records(
     forgotten = sorted({ref.job for ref in refs if ref not in known})
     if forgotten:
         for command in scheduler.history_commands(forgotten, since=since):
-            told = _from_history(scheduler, command, ask)
-            if told is not None:
-                known = {**told, **known}
+            remembered = _from_history(scheduler, command, ask)
+            if remembered is not None:
+                known = {**remembered, **known}
                 break
     gone = JobRecord(JobState.GONE)
     return {ref: known.get(ref, gone) for ref in refs} | known
@@ -46,7 +45,7 @@ def event_records(
 ) -> Mapping[str, dict[int, tuple[JobRef, JobRecord]]]:
     """{name of an array submission: {shard: its newest job}} from event logs: no call at all."""
     return {
-        sub.name: scheduler.by_shard(sub, read_event_log(out / sub.events))
+        sub.name: scheduler.by_shard(sub, scheduler.read_events(out / sub.events))
         for sub in submissions
         if sub.kind == "array" and sub.events
     }

@@ -1,6 +1,7 @@
-"""The only module that runs a process: a scheduler's command, with a limit of time.
+"""Runs commands of schedulers, with a time limit: the only module that starts processes.
 
-Run (once), ask (again after passing troubles, for commands that only read or that may be repeated).
+`run` runs once. `ask` repeats after temporary failures: for commands that only read or may be repeated, never
+to submit.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from hpcml.errors import SchedulerError
 from hpcml.schedulers.base import Reply, complaint
 
-# what busy or restarting controllers say; the call may be repeated, unless it submits something
+# what busy or restarting controllers print; the call may be repeated, unless it submits something
 TRANSIENT = (
     "socket timed out",
     "unable to contact slurm controller",
@@ -40,12 +41,15 @@ _PR_SET_PDEATHSIG = 1
 DOWN_HINT = "is the scheduler up, and is this its login node? what is running is not lost; try again later"
 
 
-def run(command: Sequence[str], *, timeout: float = 60.0, input: str | None = None) -> Reply:
-    """Run `command` once. Its refusal is a Reply; its absence or silence is a SchedulerError."""
+def run(command: Sequence[str], *, timeout: float = 60.0) -> Reply:
+    """Run `command` once. Its refusal is a Reply; its absence or silence is a SchedulerError.
+
+    timeout: seconds, after which the command and its children are killed.
+    """
     try:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -58,7 +62,7 @@ def run(command: Sequence[str], *, timeout: float = 60.0, input: str | None = No
     except OSError as error:
         raise SchedulerError(f"{command[0]} does not start: {error.strerror}") from error
     try:
-        stdout, stderr = process.communicate(input, timeout=timeout)
+        stdout, stderr = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         _end(process)
         raise SchedulerError(f"{command[0]} did not answer within {timeout:g} s", DOWN_HINT) from None
@@ -76,7 +80,7 @@ def ask(
     pause: float = 1.0,
     patience: float = 15.0,
 ) -> Reply:
-    """Run a command that may be repeated, again after passing troubles, at most `tries` times.
+    """Run a command that may be repeated, again after temporary failures, at most `tries` times.
 
     pause: seconds before the second try, doubled each time, with jitter so that many users of a
     recovering controller do not return together. patience: seconds after which no other try begins, since
@@ -103,16 +107,16 @@ def _end(process: subprocess.Popen[str]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    for pipe in (process.stdin, process.stdout, process.stderr):
+    for pipe in (process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()
 
 
 def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a long command in the background, its words appended to `log`; the caller waits for it.
+    """Start a long command in the background, its output appended to `log`; the caller waits for it.
 
-    It gets a session of its own, so that Ctrl-C reaches only us, and we tell the ranks ourselves. When
-    we are killed the kernel tells them to stop (SIGUSR1): nobody computes on unseen.
+    It gets a session of its own, so that Ctrl-C reaches only this process, which asks the ranks to stop. When
+    this process is killed the kernel sends them SIGUSR1: no rank computes on unseen.
     """
     library = ctypes.CDLL(None, use_errno=True)
 

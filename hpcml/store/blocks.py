@@ -89,7 +89,7 @@ class SealedReader:
         return self._block[1]
 
     def array(self, name: str) -> NDArray[Any]:
-        """A whole small uncompressed dataset, checked."""
+        """A small uncompressed dataset, checked."""
         extent = self.extent(name)
         raw = bytearray(extent.nbytes)
         if raw:
@@ -164,7 +164,7 @@ class RunningCheck:
             self._skip(self._end - self._next)
 
     def _skip(self, size: int) -> None:
-        """Read and check bytes that nobody asked for."""
+        """Read and check bytes that the caller did not ask for."""
         data = memoryview(bytearray(size))
         _read(self._source, [data], self._next)
         self._check(data)

@@ -30,7 +30,7 @@ def sha256(path: Path) -> str:
 
 
 class UnitContext:
-    """One object per rank, set anew for each unit by `begin`."""
+    """One object per rank, set again for each unit by `begin`."""
 
     __slots__ = (
         "_artifacts",

@@ -1,12 +1,8 @@
-"""Which units are done: whole parts plus the valid prefix of logs, and nothing else (law 3).
-
-The scan of a step's parts and logs, failed attempts from the journal.
-"""
+"""Which units are done: complete parts plus the valid prefix of logs, and nothing else (law 3)."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +12,7 @@ import numpy as np
 
 from hpcml.errors import IntegrityError
 from hpcml.store import sealed, wal
-from hpcml.store.journal import read_journal
-from hpcml.store.layout import Layout, StepLayout
+from hpcml.store.layout import StepLayout
 from hpcml.store.parts import Identity
 
 if TYPE_CHECKING:
@@ -59,41 +54,27 @@ class Ledger:
             more = f" (and {len(self.damaged) - 1} more)" if len(self.damaged) > 1 else ""
             raise IntegrityError(
                 f"{why}{more}",
-                "`hpcml verify DIR --set-aside` moves damaged files away;"
-                " `hpcml resume` computes their units",
+                "`hpcml verify --set-aside` moves damaged files away; `hpcml resume` computes their units",
             )
         if self.foreign:
             names = ", ".join(str(path) for path in self.foreign[:3])
             raise IntegrityError(
                 f"{len(self.foreign)} file(s) of another campaign or of other parameters: {names}",
-                "`hpcml verify DIR --set-aside` moves them away",
+                "`hpcml verify --set-aside` moves them away",
             )
 
 
-def scan(step: StepLayout, n_units: int, identity: Identity) -> Ledger:
-    """Read the headers of all parts and the frames of all logs of a step."""
+def scan(step: StepLayout, n_units: int, identity: Identity, *, also: Sequence[StepLayout] = ()) -> Ledger:
+    """Read the headers of all parts and the frames of all logs of a step; also: of these folders, too."""
     ledger = Ledger(np.zeros(n_units, bool), 0, [], [])
-    fingerprint = sealed.fingerprint_bytes(identity.fingerprint)
-    campaign = sealed.fingerprint_bytes(identity.campaign)
-    folder = str(step.parts)
     # logs first: one that is sealed meanwhile is then met as a part, and never missed
-    for name in _names(step.logs, ".wal"):
-        state = _read_log(step.logs / name, identity, ledger)
-        if state is not None:
-            ledger.logs.append(state)
-    for name in _names(step.parts, ".h5"):
-        path = f"{folder}/{name}"
-        try:
-            header = sealed.read_header(path)
-        except IntegrityError as error:
-            ledger.damaged.append((Path(path), error.message))
-            continue
-        except FileNotFoundError:
-            continue  # set aside by somebody since the listing
-        if header.fingerprint != fingerprint or header.campaign != campaign:
-            ledger.foreign.append(Path(path))
-        else:
-            ledger.parts.append(header)
+    for place in (step, *also):
+        for name in _names(place.logs, ".wal"):
+            state = _read_log(place.logs / name, identity, ledger)
+            if state is not None:
+                ledger.logs.append(state)
+    for place in (step, *also):
+        _read_parts(place, identity, ledger)
     runs = np.frombuffer(b"".join(header.run_bytes for header in ledger.parts), sealed.UNIT_RANGE)
     ids = sealed.ids_of(runs)
     ids = np.concatenate([ids, *(np.asarray(log.ids, np.int64) for log in ledger.logs)])
@@ -105,6 +86,25 @@ def scan(step: StepLayout, n_units: int, identity: Identity) -> Ledger:
     ledger.done[ids] = True
     ledger.doubled = len(ids) - int(np.count_nonzero(ledger.done))
     return ledger
+
+
+def _read_parts(step: StepLayout, identity: Identity, ledger: Ledger) -> None:
+    fingerprint = sealed.fingerprint_bytes(identity.fingerprint)
+    campaign = sealed.fingerprint_bytes(identity.campaign)
+    folder = str(step.parts)
+    for name in _names(step.parts, ".h5"):
+        path = f"{folder}/{name}"
+        try:
+            header = sealed.read_header(path)
+        except IntegrityError as error:
+            ledger.damaged.append((Path(path), error.message))
+            continue
+        except FileNotFoundError:
+            continue  # another process set it aside since the listing
+        if header.fingerprint != fingerprint or header.campaign != campaign:
+            ledger.foreign.append(Path(path))
+        else:
+            ledger.parts.append(header)
 
 
 def _names(folder: Path, suffix: str) -> list[str]:
@@ -143,19 +143,3 @@ def _read_log(path: Path, identity: Identity, ledger: Ledger) -> LogState | None
         return None
     finally:
         os.close(handle)
-
-
-def failed_attempts(layout: Layout, step: str) -> tuple[Counter[str], dict[str, dict[str, Any]]]:
-    """Failures of each unit since they were last forgiven, and the last failure of each."""
-    counts: Counter[str] = Counter()
-    last: dict[str, dict[str, Any]] = {}
-    for word in read_journal(layout.journal, "unit-failed", "failures-forgiven"):
-        if word["step"] != step:
-            continue
-        if word["event"] == "failures-forgiven":
-            counts.clear()
-            last.clear()
-        else:
-            counts[word["unit"]] += 1
-            last[word["unit"]] = word
-    return counts, last

@@ -85,7 +85,7 @@ def open_sources(paths: Sequence[Path], units: UnitList, schema: Schema) -> Part
         if not np.array_equal(reader.array("units/key").astype(units.keys.dtype), units.keys[ids]):
             raise IntegrityError(
                 f"{path}: its unit keys are not those of the campaign",
-                "it was made from another unit list: `hpcml verify DIR --set-aside` moves it away",
+                "it was made from another unit list: `hpcml verify --set-aside` moves it away",
             )
         twice = owner[ids] >= 0
         index = {table.name: reader.array(f"index/{table.name}").astype(np.int64) for table in schema.tables}

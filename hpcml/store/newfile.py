@@ -113,9 +113,10 @@ class Datasets:
 
         self._file = file
         self._groups: dict[str, Any] = {}
-        self._types: dict[np.dtype[Any], Any] = {}
+        self._types: dict[tuple[np.dtype[Any], bool], Any] = {}
         self._spaces: dict[tuple[int, ...], Any] = {}
-        self._text = h5t.py_create(string_dtype(), logical=True)
+        self._text_type = string_dtype()
+        self._text = h5t.py_create(self._text_type, logical=True)
         self._one = h5s.create(h5s.SCALAR)
         # each has its place in the file at once, and is not filled with zeros
         self._properties = h5p.create(h5p.DATASET_CREATE)
@@ -130,12 +131,13 @@ class Datasets:
         group, _, last = name.rpartition("/")
         if group not in self._groups:
             self._groups[group] = (self._file.require_group(group) if group else self._file).id
-        if dtype not in self._types or dtype.metadata:  # equal types may differ in what they say of text
-            self._types[dtype] = h5t.py_create(dtype, logical=True)
+        kind = dtype, dtype.metadata is None  # types are equal whether or not they say UTF-8
+        if kind not in self._types:
+            self._types[kind] = h5t.py_create(dtype, logical=True)
         if shape not in self._spaces:
             self._spaces[shape] = h5s.create_simple(shape) if shape else h5s.create(h5s.SCALAR)
         return h5d.create(
-            self._groups[group], last.encode(), self._types[dtype], self._spaces[shape], self._properties
+            self._groups[group], last.encode(), self._types[kind], self._spaces[shape], self._properties
         )
 
     def store(self, name: str, array: NDArray[Any]) -> h5py.h5d.DatasetID:
@@ -153,7 +155,7 @@ class Datasets:
 
         for name, value in notes.items():
             attribute = h5a.create(dataset, name.encode(), self._text, self._one)
-            attribute.write(np.array(value, object), self._text)
+            attribute.write(np.array(value, self._text_type))
 
 
 def place_of(dataset: h5py.h5d.DatasetID) -> int:
@@ -168,7 +170,9 @@ def place_of(dataset: h5py.h5d.DatasetID) -> int:
 
 def stored_type(one: Field) -> np.dtype[Any]:
     """The type of a column in the file: text says that it is UTF-8, so that readers decode it."""
+    if not one.text:
+        return one.dtype
     from h5py import string_dtype
 
     text: np.dtype[Any] = string_dtype("utf-8", one.dtype.itemsize)
-    return text if one.text else one.dtype
+    return text

@@ -29,6 +29,7 @@ from hpcml.store.layout import Layout, StepLayout
 from hpcml.store.sandbox import Sandbox
 
 NOTE = "archive.json"
+_HEADER_BYTES = 1 << 20  # no header of a part is larger: its units are listed as runs
 EARLIER = "earlier.jsonl"  # the journal that a sandbox brings along; it does not travel back
 _NAME = re.compile(
     r"parts/[0-9a-z][0-9a-z.-]*\.h5|logs/[0-9a-z][0-9a-z.-]*\.wal|artifacts/[0-9a-f]{2}/[0-9a-f]{64}"
@@ -36,8 +37,8 @@ _NAME = re.compile(
 )
 
 
-class NotWhole(IntegrityError):
-    """A archive without its last member."""
+class IncompleteArchive(IntegrityError):
+    """An archive without its last member."""
 
 
 class _Digesting(io.RawIOBase):
@@ -55,7 +56,7 @@ class _Digesting(io.RawIOBase):
         self.size += len(block)
         return block
 
-    def said(self) -> list[Any]:
+    def size_and_digest(self) -> list[Any]:
         return [self.size, self.digest.hexdigest()]
 
 
@@ -70,7 +71,7 @@ def pack(layout: Layout, sandbox: Sandbox, shard: int) -> Path:
             with path.open("rb") as file:
                 reader = _Digesting(file)
                 tar.addfile(_member(name, path.stat().st_size), reader)
-            members[name] = reader.said()
+            members[name] = reader.size_and_digest()
         note = {
             "campaign": sandbox.campaign,
             "fingerprint": sandbox.fingerprint,
@@ -107,11 +108,11 @@ def _names(path: Path) -> list[str]:
 
 
 def _note(tar: tarfile.TarFile, path: Path) -> dict[str, Any]:
-    """The last member. NotWhole without it."""
+    """The last member. IncompleteArchive without it."""
     members = tar.getmembers()
     file = tar.extractfile(members[-1]) if members and members[-1].name == NOTE else None
     if file is None:
-        raise NotWhole(f"{path} is not whole: still on its way, or cut off")
+        raise IncompleteArchive(f"{path} is incomplete: still on its way, or cut off")
     try:
         note: dict[str, Any] = json.loads(file.read())
         wrong = sorted({member.name for member in members[:-1]} ^ set(note["members"]))
@@ -133,8 +134,8 @@ def whose(path: Path) -> tuple[str, str, str]:
 def unpack(path: Path, layout: Layout, step: StepLayout) -> None:
     """Put the files of an archive into their places; those that are there already stay as they are.
 
-    Each becomes a name only when it is whole, so being killed here costs nothing.
-    Raises NotWhole, or IntegrityError when a name or a digest is not as it should be.
+    Each becomes a name only when it is complete, so being killed here costs nothing.
+    Raises IncompleteArchive, or IntegrityError when a name or a digest is not as it should be.
     """
     with _opened(path) as tar:
         expected = _note(tar, path)["members"]
@@ -148,15 +149,43 @@ def unpack(path: Path, layout: Layout, step: StepLayout) -> None:
                 reader = _Digesting(file)
                 with temporary.open("wb") as out:
                     shutil.copyfileobj(reader, out, 1 << 20)
-                if reader.said() != expected[member.name]:
+                if reader.size_and_digest() != expected[member.name]:
                     raise IntegrityError(f"{path}: {member.name} is damaged")
+
+
+def outline(path: Path, layout: Layout, step: StepLayout, into: Layout) -> None:
+    """Put into another folder what says which units an archive holds; the campaign stays as it is.
+
+    Journals and logs are copied. Of a part only its header is, in a file of the part's size. What the
+    campaign has already is left out, since it is counted there. Raises as `unpack` does.
+    """
+    with _opened(path) as tar:
+        _note(tar, path)
+        for member in tar.getmembers()[:-1]:
+            kind, _, rest = member.name.partition("/")
+            if (
+                kind == "artifacts"
+                or ((layout.root if kind == "journal" else step.root) / kind / rest).exists()
+            ):
+                continue
+            file = tar.extractfile(member)
+            if file is None:
+                continue
+            target = (into.root if kind == "journal" else into.step(step.name).root) / kind / rest
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as out:
+                if kind == "parts":
+                    out.write(file.read(_HEADER_BYTES))
+                    out.truncate(member.size)
+                else:
+                    shutil.copyfileobj(file, out, 1 << 20)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tarfile.TarFile]:
-    """The tar file of an archive; what tarfile says of a torn one becomes NotWhole."""
+    """The tar file of an archive; what tarfile says of a torn one becomes IncompleteArchive."""
     try:
         with tarfile.open(path, "r:") as tar:
             yield tar
     except tarfile.TarError as error:
-        raise NotWhole(f"{path} is not whole: {error}") from error
+        raise IncompleteArchive(f"{path} is incomplete: {error}") from error

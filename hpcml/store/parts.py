@@ -107,6 +107,7 @@ def write_part(
         "units/number": frame.ids.astype("<u4"),
         "units/key": keys,
     }
+    notes: dict[str, Mapping[str, str]] = {}
     for table in schema.tables:
         rows = frame.rows[table.name]
         datasets[f"index/{table.name}"] = first_and_rows(rows)
@@ -116,9 +117,12 @@ def write_part(
                 datasets[where] = frame.columns[table.name][one.name]
             else:
                 datasets[where] = Deferred(one.dtype, (int(rows.sum(dtype=np.int64)), *one.shape))
+            if not table.materialise:  # its columns are in the parts alone
+                notes[where] = {"unit": one.unit, "meaning": one.meaning}
     write_sealed(
         path,
         datasets,
+        notes=notes,
         ids=frame.ids,
         identity=identity,
         about=about,
@@ -133,13 +137,14 @@ def write_sealed(
     ids: NDArray[Any],
     identity: Identity,
     about: Mapping[str, Any],
+    notes: Mapping[str, Mapping[str, str]] | None = None,
     write_deferred: WriteDeferred | None = None,
 ) -> None:
     """Write arrays as one sealed file: all of it or nothing.
 
     about: JSON values that any reader of the header gets; also attributes of the file.
-    write_deferred: writes the bytes of what is Deferred, given the open
-    file and the place of each dataset in it.
+    notes: attributes of datasets. write_deferred: writes the bytes of what is Deferred, given the open file
+    and the place of each dataset in it.
     """
     directory: dict[str, Any] = {"about": dict(about), "extents": {}}
     # the header must fit a user block chosen before the file is written: estimate generously
@@ -156,6 +161,7 @@ def write_sealed(
                     dataset = made.reserve(name, array.dtype, array.shape)
                 else:
                     dataset = made.store(name, array)
+                made.describe(dataset, (notes or {}).get(name, {}))
                 place = newfile.place_of(dataset)
                 directory["extents"][name] = [place, array.dtype.str, list(array.shape)]
             for key, value in about.items():

@@ -20,12 +20,13 @@ import numpy as np
 from hpcml.errors import IntegrityError, StorageError
 from hpcml.store import sealed, wal
 from hpcml.store.atomic import remove_abandoned
+from hpcml.store.frames import Frame
 from hpcml.store.layout import StepLayout
 from hpcml.store.parts import Identity
 from hpcml.store.results import TableBuffer, WrongResult
 from hpcml.store.schema import Schema
 from hpcml.store.sealing import read_headers, seal_frames
-from hpcml.store.wal import Frame, LogWriter
+from hpcml.store.wal import LogWriter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -162,7 +163,13 @@ class Recorder:
         log = self._log
         if log.frame_headers:
             seal_frames(
-                self.step, log.frame_headers, log.frames, self.keys, self.schema, self.identity, log.about
+                self.step,
+                log.frame_headers,
+                log.frames,
+                keys=self.keys,
+                schema=self.schema,
+                identity=self.identity,
+                about=log.about,
             )
         log.close(remove=True)
         self._log = None
@@ -174,7 +181,7 @@ def seal_left_logs(
 ) -> list[str]:
     """Seal the logs whose writers are gone; sentences about those that could not be (damaged).
 
-    A log of a living writer is left to it. `salvage` also takes what is whole of damaged logs.
+    A log of a living writer is left to it. `salvage` also takes what is complete in damaged logs.
     """
     problems = []
     for folder in (step.parts, step.logs, step.root):
@@ -195,7 +202,9 @@ def seal_left_logs(
             if any(int(head.ids.max()) >= len(keys) for head in frame_headers):
                 raise IntegrityError(f"{path}: holds units that the step does not have", sealed.CURE)
             if frame_headers:
-                seal_frames(step, frame_headers, read, keys, schema, identity, about)
+                seal_frames(
+                    step, frame_headers, read, keys=keys, schema=schema, identity=identity, about=about
+                )
             path.unlink(missing_ok=True)
         except EOFError:
             path.unlink(missing_ok=True)

@@ -31,7 +31,7 @@ PREFIX = struct.Struct("<8s5I4xQQ16s16s")
 CHECKSUMS = struct.Struct("<QQ")
 FIXED = PREFIX.size + CHECKSUMS.size
 FIRST_READ = 4096
-CURE = "`hpcml verify DIR --set-aside` moves it away; `hpcml resume` computes its units again"
+CURE = "`hpcml verify --set-aside` moves it away; `hpcml resume` computes its units again"
 UNIT_RANGE = np.dtype([("first", "<u4"), ("count", "<u4")])
 
 
@@ -170,7 +170,9 @@ def read_header(path: Path | str, *, full: bool = False) -> Header:
     try:
         raw = os.read(handle, FIRST_READ)
         if len(raw) < FIXED or raw[:8] != MAGIC:
-            raise IntegrityError(f"{path}: not a whole hpcml file (the header is missing or damaged)", CURE)
+            raise IntegrityError(
+                f"{path}: not a complete hpcml file (the header is missing or damaged)", CURE
+            )
         (_, user_block, block_size, n_runs, n_blocks, n_json, size, n_units, fingerprint, campaign) = (
             PREFIX.unpack_from(raw)
         )
@@ -200,7 +202,18 @@ def read_header(path: Path | str, *, full: bool = False) -> Header:
             raise IntegrityError(f"{path}: the header is damaged", CURE)
         directory = json.loads(rest[:n_json])
         blocks = np.frombuffer(rest[n_json:], np.uint64)
-    return Header(path, user_block, block_size, size, n_units, fingerprint, campaign, runs, directory, blocks)
+    return Header(
+        place=path,
+        user_block=user_block,
+        block_size=block_size,
+        file_size=size,
+        n_units=n_units,
+        fingerprint=fingerprint,
+        campaign=campaign,
+        run_bytes=runs,
+        directory=directory,
+        blocks=blocks,
+    )
 
 
 def verify_blocks(header: Header) -> None:

@@ -35,7 +35,7 @@ class StepTable:
 
     def __init__(self, step: StepLayout) -> None:
         if not step.table.is_file():
-            raise Incomplete(f"step {step.name!r} has no table yet", "`hpcml merge DIR` writes it")
+            raise Incomplete(f"step {step.name!r} has no table yet", "`hpcml merge` writes it")
         self.layout = step
         self._file = SealedReader(step.table)
         self.about: dict[str, Any] = self._file.about

@@ -189,7 +189,7 @@ class _Writer:
     ) -> None:
         """All columns to their places: compressed through `file`, otherwise straight to the handle."""
         digests: dict[str, ContentDigest] = {}
-        told = 0
+        pending = 0
         for column, start, window in read_ahead(self._windows(places, digests, file is not None, known)):
             table, one, offset = places[column]
             if file is not None:
@@ -200,11 +200,11 @@ class _Writer:
                 handle, disk = plain
                 _write_all(handle, window, offset + start)
                 disk.wrote(offset + start, len(window))
-            told += len(window)
-            if told >= TELL:
-                self.progress(told)
-                told = 0
-        self.progress(told)
+            pending += len(window)
+            if pending >= TELL:
+                self.progress(pending)
+                pending = 0
+        self.progress(pending)
         self.digests.update({name: digest.hexdigest() for name, digest in digests.items()})
 
     def _windows(

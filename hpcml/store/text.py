@@ -1,7 +1,7 @@
 """Text of any width (columns of dtype `str`): from str to UTF-8 bytes of fixed width, and its digest.
 
 A log frame, a part and a table each have a width of their own: that of the widest text in them. No text
-contains a NUL byte, so that padding can be told from text, and the digest leaves the padding out: it says
+contains a NUL byte, so that padding differs from text, and the digest leaves the padding out: it says
 the same whatever the width, hence for any number of shards.
 """
 
@@ -16,6 +16,7 @@ import xxhash
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+AT_ONCE = 1 << 20
 WIDTH_BYTES = 4  # of the number that stands before the texts in a log frame
 Widths = Mapping[str, int]  # bytes of one text, by `table/column`
 
@@ -99,11 +100,14 @@ class TextDigest:
         self._bytes = xxhash.xxh3_128()
 
     def update(self, window: Any) -> None:
-        """The next bytes: whole texts, each padded to the width."""
+        """The next bytes: complete texts, each padded to the width."""
         texts = np.frombuffer(window, np.uint8).reshape(-1, self._width)
-        filled = texts != 0
-        self._lengths.update(np.count_nonzero(filled, axis=1).astype("<u4").data)
-        self._bytes.update(texts[filled].data)
+        rows = max(1, AT_ONCE // self._width)  # a mask and a copy of so many bytes, not of the window
+        for first in range(0, len(texts), rows):
+            piece = texts[first : first + rows]
+            filled = piece != 0
+            self._lengths.update(np.count_nonzero(filled, axis=1).astype("<u4").tobytes())
+            self._bytes.update(piece[filled].data)
 
     def digest(self) -> bytes:
         return xxhash.xxh3_128_digest(self._lengths.digest() + self._bytes.digest())

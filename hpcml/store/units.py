@@ -108,7 +108,7 @@ def list_units(
                     "the workload's units() makes the keys; swept values become part of them",
                 )
             if key in seen:
-                raise UsageError(f"unit key {key!r} stands twice in the list of units")
+                raise UsageError(f"duplicate unit key {key!r}")
             seen.add(key)
             cost = unit.cost if isinstance(unit.cost, int | float | np.number) else float("nan")
             if not 0 <= cost < float("inf"):

@@ -6,7 +6,7 @@ A frame holds the results of a few units, column by column, so that sealing is c
 
 A text column begins with the width of its texts, u4.
 
-One `writev` a frame: after `kill -9` the log is a run of whole frames and perhaps a torn tail, which the
+One `writev` per frame: after `kill -9` the log is a run of complete frames and perhaps a torn tail, which the
 checksum cuts off.
 """
 
@@ -174,7 +174,7 @@ def read_about(handle: int, path: Path) -> tuple[dict[str, Any], int]:
 def read_frames(
     handle: int, schema: Schema, path: Path, *, salvage: bool = False
 ) -> Iterator[tuple[int, Frame]]:
-    """(end offset, frame) of the valid prefix: a torn tail ends it, damage before a whole frame raises.
+    """(end offset, frame) of the valid prefix: a torn tail ends it, damage before a complete frame raises.
 
     `salvage` steps over the damage instead: everything that its checksum still covers.
     """
@@ -200,7 +200,7 @@ def count_units(handle: int, path: Path, *, checked: bool) -> tuple[list[int], f
     """Unit numbers in the valid prefix, first and last time, busy seconds.
 
     Unless `checked`, frames are trusted by their headers alone and no column bytes are read: enough
-    for a log that is growing. A checked log with damage before whole results is an IntegrityError.
+    for a log that is growing. A checked log with damage before complete results is an IntegrityError.
     """
     _, position = read_about(handle, path)
     size = os.fstat(handle).st_size
@@ -223,13 +223,13 @@ def count_units(handle: int, path: Path, *, checked: bool) -> tuple[list[int], f
 
 def _damage(path: Path, position: int) -> IntegrityError:
     return IntegrityError(
-        f"{path}: damaged at byte {position}, with whole results behind it",
-        "`hpcml verify DIR --set-aside` keeps what is whole; `hpcml resume` computes the rest",
+        f"{path}: damaged at byte {position}, with complete results behind it",
+        "`hpcml verify --set-aside` keeps what is complete; `hpcml resume` computes the rest",
     )
 
 
 def _payload(handle: int, position: int, size: int) -> tuple[int, float, float, bytes] | None:
-    """The frame at `position` if it is whole."""
+    """The frame at `position` if it is complete."""
     head = os.pread(handle, FRAME.size, position)
     if len(head) < FRAME.size:
         return None
@@ -243,7 +243,7 @@ def _payload(handle: int, position: int, size: int) -> tuple[int, float, float, 
 
 
 def _next_frame(handle: int, position: int, size: int) -> int | None:
-    """Where the next whole frame at or after `position` starts."""
+    """Where the next complete frame at or after `position` starts."""
     raw = os.pread(handle, size - position, position)
     at = raw.find(FRAME_MAGIC)
     while at >= 0:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Self
 
+GAP = 1 << 16  # between columns that start at pages
 AHEAD = 4 << 20  # bytes that are handed to the disk together
 
 
@@ -28,8 +29,8 @@ class WriteBack:
         return self
 
     def wrote(self, offset: int, length: int) -> None:
-        """Bytes `offset` to `offset + length` were written; mostly these follow the ones before."""
-        if offset != self._end:
+        """Bytes `offset` to `offset + length` were written; mostly they follow those before, or nearly."""
+        if self._begin == self._end or not 0 <= offset - self._end <= GAP:
             self._hand_over()
             self._begin = offset
         self._end = offset + length

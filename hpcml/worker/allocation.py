@@ -14,18 +14,11 @@ import socket
 import time
 from pathlib import Path
 
+from hpcml import launchers
+
 # set by the launchers themselves, the first that is there wins
 SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS", "PMIX_SIZE")
 END_VARIABLES = ("HPCML_END_TIME", "SLURM_JOB_END_TIME")
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
 
 
 def launched_ranks() -> int:
@@ -43,7 +36,7 @@ def launched_by_openmpi() -> bool:
 
 
 def end_time() -> float:
-    """When the allocation ends, in seconds since 1970; infinity when nobody says."""
+    """When the allocation ends, in seconds since 1970; infinity when it is not known."""
     for name in END_VARIABLES:
         try:
             return float(os.environ[name])
@@ -64,28 +57,9 @@ def job_name() -> str:
     return f"slurm:{job}" if job else os.environ.get("HPCML_JOB", "")
 
 
-def unpinned_threads() -> list[str]:
-    """Thread variables that the launcher should have set before Python started and did not."""
-    return [name for name in THREAD_VARIABLES if name not in os.environ]
-
-
 def pinned_environment(cpus: int, kernel: str = "") -> dict[str, str]:
-    """This process's environment with thread counts pinned, for ranks started from here.
-
-    Two ranks whose threads are not pinned run small linear algebra ten times slower.
-    """
-    environment = dict(os.environ)
-    environment.update({name: str(cpus) for name in THREAD_VARIABLES})
-    # several ranks on few cores of one machine, and root in containers, are normal here
-    environment.setdefault("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe")
-    environment.setdefault("PRTE_MCA_hwloc_default_binding_policy", "none")
-    environment.setdefault("OMPI_MCA_osc", "^ucx")
-    if os.getuid() == 0:
-        environment.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
-        environment.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
-    if kernel:
-        environment["OPENBLAS_CORETYPE"] = kernel
-    return environment
+    """This process's environment, for ranks started from here with `cpus` threads each."""
+    return launchers.pinned_environment(os.environ, cpus, kernel=kernel, as_root=os.getuid() == 0)
 
 
 def cpu_model() -> str:

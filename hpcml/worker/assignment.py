@@ -1,8 +1,4 @@
-"""Which units of a shard are to do: what rank 0 finds out before the first is computed.
-
-The request of a start, the units of a shard and an attempt, what is done of them, the check of the
-inputs.
-"""
+"""Which units of a shard are pending: what rank 0 finds out before the first is computed."""
 
 from __future__ import annotations
 
@@ -15,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from hpcml.directory.attempts import attempt_numbers
+from hpcml.directory.history import History
 from hpcml.directory.inputs import check_inputs
 from hpcml.directory.intake import ingest
 from hpcml.directory.opened import OpenStep
 from hpcml.errors import PlanConflict, UsageError
-from hpcml.store.ledger import failed_attempts, scan
+from hpcml.store.ledger import scan
 from hpcml.store.recorder import seal_left_logs
 from hpcml.store.sealed import UNIT_RANGE, ids_of
 from hpcml.store.units import shard_bounds
@@ -86,7 +83,8 @@ def assign(request: ShardRequest, step: OpenStep) -> Assignment:
     if sandbox:
         done[ids_of(np.array(list(sandbox.done), UNIT_RANGE))] = True
     missing = numbers[~done[numbers]]
-    counts, _ = failed_attempts(step.opened.layout, step.name)
+    history = History.read(step.opened.layout.journal, events=("unit-failed", "failures-forgiven"))
+    counts = history.failures(step.name).counts
     failures = {number: counts[units.key(number)] for number in missing.tolist() if counts} if counts else {}
     failures = {number: count for number, count in failures.items() if count}
     beyond = {number for number, count in failures.items() if count >= step.plan.max_attempts}

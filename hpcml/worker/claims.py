@@ -1,10 +1,10 @@
-"""Which shards of a rendered attempt somebody has begun: one small file a shard.
+"""Shards that jobs of an attempt have claimed: one small file per shard.
 
-    <shard>         made by whoever begins the shard first, with the number of the shard whose job that is
-    <shard>.done    another job took it along, and all its units are recorded
+    <shard>         made by the job that claims the shard first; holds the number of that job's own shard
+    <shard>.done    a job claimed it besides its own, and all its units are recorded
 
 rank.sh makes the first for its own shard and leaves at once when the second is there, so that a job whose
-work is done costs no Python. Neither decides what counts as done: the parts do (ledger.py).
+work is done costs no Python. Neither decides what counts as done: the parts do (store/ledger.py).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Claims:
     folder: Path
     mine: int
 
-    def take(self, shards: int) -> int:
-        """Begin the last of so many shards that nobody has begun; -1 when there is none.
+    def claim(self, shards: int) -> int | None:
+        """Claim the last of so many shards that no job has claimed; None when there is none.
 
         The last, since the scheduler starts them from the first on. Where the folder cannot be written
         there is none either: every job then computes its own shard.
@@ -30,12 +30,12 @@ class Claims:
         with suppress(OSError):
             names = {path.name for path in self.folder.iterdir()}
             for shard in range(shards - 1, -1, -1):
-                if str(shard) not in names and self._begin(shard):
+                if str(shard) not in names and self._claim(shard):
                     return shard
-        return -1
+        return None
 
-    def _begin(self, shard: int) -> bool:
-        """False when somebody else was faster."""
+    def _claim(self, shard: int) -> bool:
+        """False when another job was faster."""
         try:
             with (self.folder / str(shard)).open("x", encoding="ascii") as file:
                 file.write(f"{self.mine}\n")
@@ -44,6 +44,6 @@ class Claims:
         return True
 
     def done(self, shard: int) -> None:
-        """All units of a shard that was taken along are recorded: its own job need not start Python."""
+        """All units of a shard besides the own one are recorded: its own job need not start Python."""
         with suppress(OSError):
             (self.folder / f"{shard}.done").touch()

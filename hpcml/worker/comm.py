@@ -1,7 +1,7 @@
-"""Who else is here: one process, or the ranks of an MPI world. The only importer of mpi4py.
+"""One process or the ranks of an MPI world, behind one interface. mpi4py is imported here alone.
 
-The few collective words that work needs. None of them is spoken between the first unit and the last, so a
-busy rank never delays another (see dealing.py).
+No collective call is made between the first unit and the last, so a busy rank never delays another
+(see worker/queue.py).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class MPIComm:
 
         library = MPI.Get_library_version().split("\n")[0].rstrip("\0")
         if by_openmpi and not library.startswith("Open MPI"):
-            # MPICH would end the process inside MPI_Init, without a word that helps
+            # MPICH would end the process inside MPI_Init, without a message that helps
             raise _mismatch(f"Open MPI's launcher started ranks whose mpi4py has {library[:40]}")
         if not MPI.Is_initialized():
             MPI.Init()

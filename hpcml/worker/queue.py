@@ -2,7 +2,7 @@
 
 The queue is a counter in memory shared by the ranks of a node, guarded by a file lock. No rank
 serves it, so a rank that spends minutes inside one compiled kernel, outside MPI and holding the
-interpreter lock, delays nobody; a killed holder's lock is released by the kernel. (A one-sided MPI
+interpreter lock, delays no other; a killed holder's lock is released by the kernel. (A one-sided MPI
 counter waits for its target rank in MPICH, Intel MPI and across nodes.)
 """
 
@@ -17,11 +17,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-# next, end, chunks of several units in somebody's hands, ranges on the returned stack
+# next, end, chunks of several units that a rank holds, ranges on the returned stack
 STATE = struct.Struct("<4q")
 RANGE = struct.Struct("<2q")
 STACK = 4096
-# the stop flag lies by itself: it is set without the lock, and nobody writes over it
+# the stop flag lies by itself: it is set without the lock, and nothing writes over it
 STOP_AT = STATE.size
 RETURNED_AT = STOP_AT + 8
 SIZE = RETURNED_AT + STACK * RANGE.size

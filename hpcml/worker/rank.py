@@ -1,6 +1,6 @@
-"""One rank of a shard, between its first unit and its last.
+"""One rank of a shard, between its first unit and its last: draw, compute, record.
 
-Drawing units, computing them one by one, failures of single units.
+An exception in `process` is a failure of its unit alone.
 """
 
 from __future__ import annotations
@@ -189,7 +189,9 @@ class Rank:
         workload = self.step.instance(self.units.combinations[combination])
         inputs = self.step.inputs()
         with calling_user_code(
-            self.step.plan.workload, "open()", hint="mend the workload, then `hpcml resume DIR`"
+            self.step.plan.workload,
+            "open()",
+            hint=f"fix the workload, then `hpcml resume {self.step.opened.root}`",
         ):
             self._shared[combination] = (workload, workload.open(inputs))
 

@@ -1,4 +1,4 @@
-"""Being told to stop: SIGTERM, SIGUSR1, and the end of the wall time, all answered alike.
+"""Requests to stop: SIGTERM, SIGUSR1 and the end of the wall time, all handled alike.
 
 The running unit gets GRACE seconds to end; then it is dropped (an exception inside `process`). A unit
 inside a compiled kernel cannot be dropped: the log covers what was done before it.
@@ -63,7 +63,7 @@ class Interruption:
             self.tell_others()
 
     def finish_quietly(self) -> None:
-        """From here on signals only note themselves: the rank is already on its way out."""
+        """From here on signals are only noted: the rank is ending already."""
         self.in_unit = False
         signal.setitimer(signal.ITIMER_REAL, 0)
 

@@ -20,7 +20,7 @@ code=$?
 {% endblock %}
 {% block again %}
 {% if automatic %}
-# what another try can cure (time, memory, a lost node, preemption) is tried again, a few times
+# what another try can change (time, memory, a lost node, preemption) is tried again, a few times
 if [ "$code" = 3 ]; then
     {{ python | sh_words }} -m hpcml resume {{ root | sh }} --automatic {{ attempt | number }}
     goes_on=$?  # 85: a later attempt is under way
@@ -33,7 +33,7 @@ fi
 # HTCondor starts nothing after a merge that fails: the campaign ends here
 if [ "$code" != 0 ]; then
 {% elif automatic %}
-# the campaign has ended: one message. Not while a later attempt is under way, whose last merge tells
+# the campaign has ended: one message. Not while a later attempt is under way, whose last merge sends it
 if [ "${goes_on:-0}" != 85 ]; then
 {% else %}
 # the campaign has ended: one message

@@ -2,7 +2,7 @@
 # hpcml: campaign {{ campaign | comment }}, attempt {{ attempt | number }}: every shard in turn, then the merges
 # By hand: bash run.sh
 {% block stop %}
-# a shard that ends with 85 was told to stop: then so are we
+# a shard that ends with 85 was asked to stop: then so was this script
 stopped() { [ "$1" = 85 ] && exit 85; return 0; }
 trap 'trap - TERM; kill -TERM 0' TERM
 {% endblock %}

@@ -23,7 +23,7 @@ mkdir -p {{ archives | sh }} && ln -sfn ../{{ archives | sh }} {{ root | sh }}/i
 {% endblock %}
 {% block finish %}
 {% if archives %}
-# the one file that goes back; there is no time for it twice
+# the one file that goes back; there is no time to make it twice
 trap '' USR1 TERM INT
 {{ python | sh_words }} -m hpcml pack {{ root | sh }} --shard "$shard" || {
     printf 'hpcml: what was recorded could not be packed\n'
@@ -35,11 +35,11 @@ if [ "$code" = 85 ] && [ "$restarts" -ge {{ max_restarts | number }} ]; then
     code=3
 fi
 if [ "$verdict" = merge ]; then
-    # DAGMan removes all other shards when one job of the node fails. So after its last try a shard says 0,
-    # and the merge, which looks at the parts, says what is missing.
+    # DAGMan removes all other shards when one job of the node fails. So after its last try a shard exits with 0,
+    # and the merge, which looks at the parts, reports what is missing.
     case $code in
     0|2|85) last=no ;;
-    {{ never_again[0] | number }}|{{ never_again[2] | number }}{% if archives %}|{{ never_again[3] | number }}{% endif %}) last=yes ;;
+    {{ final_codes | case_numbers }}) last=yes ;;
     *) if [ "$completions" -ge {{ max_retries | number }} ]; then last=yes; else last=no; fi ;;
     esac
     if [ "$last" = yes ]; then

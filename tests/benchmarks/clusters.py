@@ -17,8 +17,8 @@ from pathlib import Path
 from statistics import median
 
 from hpcml.attempts.rendering import render
+from hpcml.directory.history import History
 from hpcml.directory.opened import OpenCampaign
-from hpcml.store.journal import read_journal
 from tests.benchmarks import running
 from tests.benchmarks.rows import Row, figure_row, ratio_row
 from tests.benchmarks.settings import ROUNDS
@@ -147,7 +147,7 @@ def _trivial(folder: Path, name: str) -> list[Row]:
 
 
 def _python_starts(place: Path) -> int:
-    words = read_journal(OpenCampaign(place).layout.journal, "shard-started")
+    words = History.read(OpenCampaign(place).layout.journal).of("shard-started")
     return sum("taken_along_by" not in word for word in words)
 
 

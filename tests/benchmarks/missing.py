@@ -1,13 +1,17 @@
-"""Knowing what is there: a scan of 10,000 parts, and `hpcml status` of a large campaign."""
+"""Knowing what is there: 10,000 parts, 10,000 journal files, and `hpcml status` of a large campaign."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
+from hpcml.attempts.decision import decide, survey
+from hpcml.attempts.jobs import Jobs
+from hpcml.directory.history import History
 from hpcml.directory.opened import OpenCampaign
 from hpcml.store.frames import Frame
 from hpcml.store.ledger import scan
@@ -20,11 +24,12 @@ from tests.benchmarks.workloads import VALUES
 MANY_UNITS = 1_000_000
 MANY_PARTS = 10_000
 STATUS_UNITS = 100_000
+JOURNAL_FILES = 10_000
 
 
 def measure() -> list[Row]:
     with running.scratch("missing") as folder:
-        return [_scan(folder), *_status(folder)]
+        return [_scan(folder), *_status(folder), *_journals(folder)]
 
 
 def _parts(campaign: Path, units: int, parts: int) -> int:
@@ -75,3 +80,36 @@ def _status(folder: Path) -> list[Row]:
         what = f"`hpcml status` of {STATUS_UNITS:,} units in {parts * 9 // 10:,} parts, whole command"
         rows.append(figure_row(what, times[1:], "s", most=1.0))
     return rows
+
+
+def _journals(folder: Path) -> list[Row]:
+    """A campaign of 10,000 ranks: each wrote that it started and ended, and a failure of one unit."""
+    campaign = running.plan(folder / "journals", "NoOp", f"{{units: {STATUS_UNITS}}}")
+    _parts(campaign, STATUS_UNITS, 100)
+    opened = OpenCampaign(campaign)
+    step = opened.step("bench")
+    keys = [key.decode() for key in step.units().keys.tolist()]
+    for number in range(JOURNAL_FILES):
+        about = {"step": "bench", "shard": number, "attempt": 1, "ranks": 1, "host": "n1"}
+        failure = {"unit": keys[number], "error": "ValueError: no", "traceback": "line\n" * 40, "rank": 0}
+        used = {"wall_seconds": 100.0, "cpu_seconds": 90.0, "peak_bytes": 10**8}
+        entries = [
+            {"time": 1e9 + number, "event": "shard-started", **about},
+            {"time": 1e9 + number + 1, "event": "unit-failed", **about, **failure},
+            {"time": 1e9 + number + 2, "event": "shard-incomplete", **about, **used},
+        ]
+        path = opened.layout.journal / f"rank-{number:05d}.jsonl"
+        path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    running.settle()
+    times = [running.hpcml("status", campaign).seconds for _ in range(ROUNDS + 1)]
+    what = f"{JOURNAL_FILES:,} journal files"
+    rows = [figure_row(f"{what}: `hpcml status`, whole command", times[1:], "s", most=2.0)]
+    times = []
+    for _ in range(ROUNDS + 1):
+        begun = time.perf_counter()
+        history, jobs, ledger = History.read(opened.layout.journal), Jobs(), step.ledger()
+        decision = decide(history, jobs, ledger, survey(step, jobs, ledger))
+        times.append(time.perf_counter() - begun)
+        if not len(decision.units):
+            raise running.Failed("nothing is decided")
+    return [*rows, figure_row(f"{what}: decision of a resume, warm", times[1:], "s", most=2.0)]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from statistics import median
 
 from tests.benchmarks import running
-from tests.benchmarks.rows import Row, figure_row
+from tests.benchmarks.rows import Row, figure_row, ratio_row
 
 STARTS = 10
 HEAVY = ("pydantic", "yaml", "jinja2", "rich", "mpi4py", "pandas", "scipy", "sklearn", "matplotlib", "dask")
+# a command that reads a campaign needs these two, whatever else it does
+BARE = "import numpy, h5py"
 PROBE = """
 import sys
 from hpcml.cli import main as cli
@@ -32,6 +35,7 @@ def measure() -> list[Row]:
     ]  # fmt: skip
     with running.scratch("start") as folder:
         campaign = running.plan(folder, "NoOp", "{units: 100}")
+        rows.append(_status(campaign))
         for name, words, forbidden in (
             ("--help", ["--help"], ("numpy", "h5py", *HEAVY)),
             ("work, 1 rank", ["work", str(campaign), "--step", "bench"], HEAVY),
@@ -40,6 +44,19 @@ def measure() -> list[Row]:
         ):
             rows.append(_imports(name, words, forbidden))
     return rows
+
+
+def _status(campaign: Path) -> Row:
+    """`hpcml status` of a small campaign, and an interpreter that imports what it must, in turn."""
+    running.settle()
+    bare, times = [], []
+    for _ in range(STARTS):
+        bare.append(running.command([sys.executable, "-c", BARE]).seconds * 1000)
+        times.append(running.hpcml("status", campaign).seconds * 1000)
+    return ratio_row(
+        "`hpcml status` of 100 units", f"{median(times):.0f} ms", f"`{BARE}`: {median(bare):.0f} ms",
+        [a / b for a, b in zip(times, bare, strict=True)], most=2.5,
+    )  # fmt: skip
 
 
 def _imports(name: str, words: list[str], forbidden: tuple[str, ...]) -> Row:

@@ -16,8 +16,8 @@ from time import perf_counter_ns
 
 import numpy as np
 
+from hpcml.directory.history import History
 from hpcml.directory.opened import OpenCampaign
-from hpcml.store.journal import read_journal
 from tests.benchmarks import running
 from tests.benchmarks.rows import Row, figure_row, ratio_row
 from tests.benchmarks.settings import ROUNDS, UNITS
@@ -63,7 +63,7 @@ def _hpcml(planned: Path, campaign: Path, ranks: int) -> tuple[float, float]:
     ran = running.hpcml("work", campaign, "--step", "bench", ranks=ranks, **{NOTES: str(notes)})
     begun = [float(note.read_text(encoding="utf-8")) for note in notes.iterdir()]
     opened = OpenCampaign(campaign)
-    word = read_journal(opened.layout.journal, "shard-done")[-1]
+    word = History.read(opened.layout.journal).of("shard-done")[-1]
     ledger = opened.step("bench").ledger()
     if len(begun) != ranks or word["done"] != UNITS or not ledger.done.all() or ledger.doubled:
         raise running.Failed(f"{len(begun)} ranks, {word['done']} units: not what was asked for")

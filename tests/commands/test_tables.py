@@ -82,8 +82,10 @@ def test_units_carry_payload_and_swept_values(tmp_path: Path) -> None:
 
 
 def test_a_column_knows_its_unit_and_meaning(tmp_path: Path) -> None:
+    """In the table; in the parts where they are all there is."""
     table = merged(tmp_path)
-    (part,) = (tmp_path / "campaign/steps/toy/parts").glob("*.h5")
+    kept = merged(tmp_path / "kept", toy.step(workload="Kept"))
+    (part,) = kept.layout.parts.glob("*.h5")
     for path in (table.paths[0], part):
         with h5py.File(path) as file:
             column = file["samples/value"]
@@ -250,7 +252,7 @@ def test_a_wrong_result_is_a_failure_of_that_unit(tmp_path: Path, capsys: pytest
     words = {
         "no-table": "no table 't'", "no-column": "no column 'y'", "extra": "'z' is not in the schema",
         "shape": "shape (2, 4)", "dtype": "dtype complex128", "rows": "has 3 rows, others 2",
-        "scalar": "shape ()",
+        "scalar": "has 1 rows, others 2", "vector": "shape ()",
     }  # fmt: skip
     assert set(errors) == set(words)
     for key, word in words.items():
@@ -277,6 +279,7 @@ RESULTS = {
     "dtype": {"t": {"x": X.astype(complex), "y": Y}},
     "rows": {"t": {"x": X, "y": np.zeros(3)}},
     "scalar": {"t": {"x": X, "y": 1.0}},
+    "vector": {"t": {"x": 1.0, "y": 1.0}},
 }
 
 class Wrong(Workload):

@@ -127,7 +127,7 @@ def test_of_two_resumes_one_is_told(tmp_path: Path, wanted: dict[str, str]) -> N
     both = [toy.start(words, TOY_SLEEP=0.1) for _ in range(2)]
     ended = sorted((toy.finish(one) for one in both), key=lambda one: one.code)
     assert [one.code for one in ended] == [0, 2]
-    assert "another run or resume is at work" in ended[1].error()
+    assert "another run or resume is active" in ended[1].error()
     assert toy.merge_here(opened) == wanted
 
 

@@ -260,11 +260,11 @@ def test_a_torn_parcel_is_left_while_it_may_still_come(
     end = whole.index(b"archive.json")
     path.write_bytes(whole[: int(share * end)])
     assert ingest(opened) == []
-    assert path.exists() and "not whole" in caplog.text
+    assert path.exists() and "incomplete" in caplog.text
     assert toy.done_units(opened) == set()
     os.utime(path, (0, 0))
     found = verify(OpenCampaign(opened.root)).problems
-    assert len(found) == 1 and "not whole" in found[0] and "hpcml resume" in found[0]
+    assert len(found) == 1 and "incomplete" in found[0] and "hpcml resume" in found[0]
     assert not path.exists() and (opened.layout.archives_set_aside / path.name).exists()
     assert verify(OpenCampaign(opened.root)).problems == []
 

@@ -10,7 +10,8 @@ import pytest
 
 from hpcml.campaign import Campaign
 from hpcml.errors import JobFileError
-from hpcml.jobfile.resolve import Resolved, resolve
+from hpcml.jobfile.origins import Resolved
+from hpcml.jobfile.resolve import resolve
 
 WORKLOAD = """
 from __future__ import annotations

@@ -9,7 +9,8 @@ import pytest
 from settings_jobs import campaign, one_step, prepared, refused, take
 
 from hpcml.campaign import Campaign
-from hpcml.jobfile.resolve import describe_input, input_changed, resolve
+from hpcml.inputfile import describe_input, input_changed
+from hpcml.jobfile.resolve import resolve
 from hpcml.jobfile.yaml_source import shown
 
 
@@ -92,7 +93,7 @@ def test_absent_inputs_warn_or_fail(folder: Path) -> None:
         ("{}", "the required input is missing"),
         ("{evnts: data/a.txt}", "not an input of the workload"),
         ("{events: only}", "is not an earlier step"),
-        ("{events: [data/a.txt, 'data/*.txt']}", "the file is there twice"),
+        ("{events: [data/a.txt, 'data/*.txt']}", "duplicate file"),
         ("{events: '@nope.txt'}", "no such list of files"),
         ("{events: '@data'}", "cannot read the list"),
         ("[a]", "must be a mapping"),

@@ -8,7 +8,8 @@ import pytest
 from settings_jobs import JOB, campaign, one_step, prepared, refused, take
 
 from hpcml.campaign import Campaign
-from hpcml.jobfile.resolve import explain, job_schema
+from hpcml.jobfile.models import job_schema
+from hpcml.jobfile.origins import explain
 from hpcml.quantities import parse_memory, parse_walltime
 
 

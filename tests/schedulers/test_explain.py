@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hpcml.campaign import Resources
-from hpcml.schedulers.base import JobRecord
-from hpcml.schedulers.diagnosis import explain
+from hpcml.campaign import Resources, SchedulerName
+from hpcml.schedulers.base import JobRecord, scheduler
 from hpcml.schedulers.failures import Failure, next_try
 from hpcml.states import JobState
 
@@ -21,16 +20,16 @@ REASONS = [
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_every_common_reason_of_slurm_has_a_sentence(reason: str) -> None:
-    found = explain("slurm", JobRecord(JobState.PENDING, reason))
-    assert found.sentence.endswith(".") and "calls the reason" not in found.sentence
+    found = scheduler("slurm").diagnose(JobRecord(JobState.PENDING, reason))
+    assert found.sentence.endswith(".") and "reports the reason" not in found.sentence
 
 
 def test_a_reason_never_seen_is_quoted() -> None:
-    assert "'Gremlins'" in explain("slurm", JobRecord(JobState.PENDING, "Gremlins")).sentence
+    assert "'Gremlins'" in scheduler("slurm").diagnose(JobRecord(JobState.PENDING, "Gremlins")).sentence
 
 
 @pytest.mark.parametrize(
-    ("scheduler", "record", "failure"),
+    ("name", "record", "failure"),
     [
         ("slurm", JobRecord(JobState.TIMEOUT), Failure.TIME),
         ("slurm", JobRecord(JobState.MEMORY), Failure.MEMORY),
@@ -57,16 +56,16 @@ def test_a_reason_never_seen_is_quoted() -> None:
         ("htcondor", JobRecord(JobState.PENDING, restarts=2), None),
     ],
 )
-def test_classes(scheduler: str, record: JobRecord, failure: Failure | None) -> None:
-    found = explain(scheduler, record)
+def test_classes(name: str, record: JobRecord, failure: Failure | None) -> None:
+    found = scheduler(name).diagnose(record)
     assert found.failure is failure
     assert found.sentence.endswith(".") and found.remedy
 
 
 @pytest.mark.parametrize("state", JobState)
-@pytest.mark.parametrize("scheduler", ["slurm", "htcondor", "local"])
-def test_every_state_has_a_sentence(state: JobState, scheduler: str) -> None:
-    assert explain(scheduler, JobRecord(state)).sentence.endswith(".")
+@pytest.mark.parametrize("name", SchedulerName)
+def test_every_state_has_a_sentence(state: JobState, name: str) -> None:
+    assert scheduler(name).diagnose(JobRecord(state)).sentence.endswith(".")
 
 
 ASKED = Resources(ranks=2, memory=4_000_000_000, walltime=3600)

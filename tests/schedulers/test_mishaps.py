@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import toy
 
-from hpcml.store.journal import read_journal
+from hpcml.directory.history import History
 
 from .cluster_campaign import CONDOR_STATE, SLURM_STATE, UNITS, ClusterCampaign
 
@@ -65,7 +65,7 @@ def test_at_the_memory_ceiling_it_stops_and_says_what_to_change(
     either.plan(TOY_HOG="u00003=230", TOY_HOG_TRIES=9)
     either.ok("submit", either.root)
 
-    wanted = ("no more than 0.35 GB a shard at this site", "more memory", "use fewer ranks a shard")
+    wanted = ("no more than 0.35 GB per shard at this site", "more memory", "use fewer ranks per shard")
 
     # a try that is still in the queue is explained as waiting
     def stopped() -> bool:
@@ -118,7 +118,7 @@ def test_slurm_a_node_without_python_is_named_and_avoided(slurm: ClusterCampaign
         slurm.ok("submit", slurm.root)
         wait_until(lambda: "On node n2 all 2 jobs" in slurm.ok("explain", slurm.root), 60)
         told = slurm.ok("explain", slurm.root)
-        assert "There was no Python, or no launcher" in told and "keeps away from that node" in told
+        assert "There was no Python, or no launcher" in told and "avoids that node" in told
         wait_until(lambda: slurm.complete() or slurm.quiet(), 120)
         if not slurm.complete():  # the merge itself was sent to that node
             slurm.ok("resume", slurm.root)
@@ -140,7 +140,7 @@ def test_htcondor_a_node_without_python_is_named_and_avoided(
         # shards try again, and find that node free; the merge then refuses, there or here
         wait_until(lambda: "On node n2.hpcml.local all 2 jobs" in htcondor.ok("explain", htcondor.root), 60)
         told = htcondor.ok("explain", htcondor.root)
-        assert "There was no Python, or no launcher" in told and "keeps away from that node" in told
+        assert "There was no Python, or no launcher" in told and "avoids that node" in told
         wait_until(htcondor.quiet, 60)
         htcondor.ok("resume", htcondor.root)
         wait_until(htcondor.complete, 120)
@@ -170,11 +170,11 @@ def test_slurm_output_that_cannot_be_opened_is_told(slurm: ClusterCampaign, wait
     logs = slurm.root / "submit" / "attempt-0001" / "first" / "logs"
     logs.rmdir()
     logs.write_text("in the way")
-    for word in read_journal(slurm.root / "journal", "submitted"):
+    for word in History.read(slurm.root / "journal").of("submitted"):
         slurm.call("scontrol", "release", word["job"])
     wait_until(slurm.quiet, 60)
     told = slurm.ok("explain", slurm.root)
-    assert "SLURM could not open the file for its output" in told and f"into {logs}." in told
+    assert "SLURM could not open the file for its output" in told and f"goes to {logs}." in told
     assert "mend the folder" in told
     slurm.site = {}
     slurm.plan()

@@ -11,7 +11,7 @@ import h5py
 import pytest
 import toy
 
-from hpcml.store.journal import read_journal
+from hpcml.directory.history import History
 
 from .cluster_campaign import ClusterCampaign
 
@@ -40,7 +40,7 @@ def test_the_ranks_of_a_job_are_one_world(
     either.ok("submit", either.root)
     wait_until(either.complete, 300)
     assert either.digests() == either.reference()
-    (started,) = read_journal(either.root / "journal", "shard-started")
+    (started,) = History.read(either.root / "journal").of("shard-started")
     assert started["ranks"] == ranks
     assert {line.rank for line in toy.said(either.log, "end")} == set(range(ranks))
     hosts = []

@@ -244,7 +244,7 @@ def test_a_shard_that_another_took_along_starts_no_python(folder: Path, schedule
     (begun / "7").write_text("3\n")
     # the other is still at it: done comes while this one waits
     done = _run(script, "7", **_without_sleep(folder, f"touch '{begun}/7.done'".replace("it's", "it'\\''s")))
-    assert done.returncode == 0 and "shard 7 was taken along by shard 3" in done.stdout
+    assert done.returncode == 0 and "shard 7 was claimed by the job of shard 3" in done.stdout
     assert not (folder / "calls").exists()
 
 

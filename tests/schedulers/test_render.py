@@ -62,7 +62,7 @@ def test_a_folder_that_slurm_cannot_print_into(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_dagman_cannot_find(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="condor_submit_dag cannot carry"):
+    with pytest.raises(UsageError, match="condor_submit_dag needs a path without"):
         _render(_campaign("htcondor"), tmp_path / "$(campaign)")
 
 
@@ -101,7 +101,7 @@ def test_no_attempt_to_read(tmp_path: Path) -> None:
         (_campaign("slurm", options={"memory_ceiling": "1 GB"}), "over the site's 1 GB"),
         (_campaign("slurm", directives={"array": "0-3"}), "cannot set the sbatch option 'array'"),
         (_campaign("slurm", directives={"Partition=x --wrap": "1"}), "is not the name of an sbatch option"),
-        (_campaign("slurm", directives={"partition": "a\nb"}), r"newline in 'a\\nb'"),
+        (_campaign("slurm", directives={"partition": "a\nb"}), r"newline: 'a\\nb'"),
         (_campaign("slurm", environment={"A B": "1"}), "'A B' is not a name"),
         (_campaign("htcondor", directives={"queue": "3"}), "cannot set the submit command 'queue'"),
         (_campaign("htcondor", options={"flavours": {"short": 60}}), "over the longest queue, short"),

@@ -89,12 +89,12 @@ def test_memory_grows_to_the_ceiling_and_the_job_file_has_the_last_word(campaign
     assert "--mem-per-cpu=954M" in campaign.script()
     campaign.ended(killed, killed, killed, killed, printed=OVER)
     stopped = campaign.hpcml("resume", campaign.root, "--automatic", "3")
-    assert "no more than 1 GB a shard" in stopped.stdout and "not tried again by itself" in stopped.stdout
+    assert "no more than 1 GB per shard" in stopped.stdout and "not tried again by itself" in stopped.stdout
     assert stopped.code == 0, "the merge of the newest attempt tells how it ended"
     assert campaign.hpcml("resume", campaign.root, "--automatic", "2").code == 85, "that of an older does not"
     campaign.plan(memory="700MB")
     campaign.fakes.answer("sbatch", out="99\n")
-    assert "ended by memory: what the job file says since" in campaign.hpcml("resume", campaign.root).stdout
+    assert "ended by memory: what the job file asks for now" in campaign.hpcml("resume", campaign.root).stdout
     assert "--mem-per-cpu=668M" in campaign.script()
 
 
@@ -129,7 +129,7 @@ def test_two_resumes_at_once_submit_once(campaign: Campaign, fakes: Fakes) -> No
     first = toy.start(resume, **{name: os.environ[name] for name in names})
     toy.wait_until(lambda: len(fakes.calls("sbatch")) == 3, what="the first submits")
     second = campaign.hpcml("resume", campaign.root)
-    assert second.code == 2 and "another run or resume is at work" in second.error()
+    assert second.code == 2 and "another run or resume is active" in second.error()
     assert toy.finish(first, 30).code == 0
     assert len(fakes.calls("sbatch")) == 4
 
@@ -139,7 +139,7 @@ def test_a_bad_node_is_avoided_until_failures_are_forgiven(campaign: Campaign) -
     campaign.send("submit")
     lost = "FAILED|32512|n2|NonZeroExitCode"
     campaign.ended(lost, lost, lost, lost, printed="hpcml: step toy shard 0 ends with exit code 127, x\n")
-    assert "keeps away from n2" in campaign.send("resume", "--automatic", "1").stdout
+    assert "avoids n2" in campaign.send("resume", "--automatic", "1").stdout
     assert "--exclude=n2\n" in campaign.script() and "--exclude=n2\n" in campaign.script("merge")
     timeout = "TIMEOUT|0|n1|TimeLimit"
     campaign.ended(timeout, timeout, timeout, timeout)
@@ -177,7 +177,7 @@ def test_a_file_in_the_place_of_the_logs_refuses_before_anything_is_submitted(
     gone = "FAILED|4021|n1|JobLaunchFailure"
     campaign.ended(gone, gone, gone, gone)
     told = campaign.hpcml("explain", campaign.root).stdout
-    assert "could not open the file for its output" in told and f"into {logs}." in told
+    assert "could not open the file for its output" in told and f"goes to {logs}." in told
     (campaign.root / "submit" / "attempt-0002").write_text("in the way")
     ended = campaign.hpcml("resume", campaign.root)
     assert ended.code == 3 and "attempt-0002" in ended.error()
@@ -213,7 +213,7 @@ def test_a_scheduler_that_does_not_answer_gets_nothing_twice(
     ended = campaign.hpcml("submit", campaign.root)
     assert ended.code == 2 and "submitted already" in ended.error()
     ended = campaign.hpcml("resume", campaign.root)
-    assert ended.code == 0 and "24 units are left to jobs at work" in ended.stdout
+    assert ended.code == 0 and "24 units are left to jobs that are queued or running" in ended.stdout
     assert len(fakes.calls("sbatch")) == 2, "the array once, and now its merge"
 
 

@@ -54,7 +54,3 @@ def test_a_lasting_refusal_is_not_asked_again(fakes: Fakes) -> None:
     fakes.answer("sacct", err="Slurm accounting storage is disabled\n", code=1)
     assert ask(["sacct"]).code == 1
     assert len(fakes.calls("sacct")) == 1
-
-
-def test_input_reaches_the_command() -> None:
-    assert run(["cat"], input="some text").stdout == "some text"

@@ -67,7 +67,7 @@ def test_show_prints_a_site_as_it_is_read(here: Path, capsys: pytest.CaptureFixt
     [
         ("MaxArraySize            = 1001\n", "ok MaxArraySize is 1001, the site file says 1001"),
         ("MaxArraySize            = 100\n", "BAD MaxArraySize is 100: set options.max_array_size: 100"),
-        ("something else\n", "note scontrol does not say (MaxArraySize)"),
+        ("something else\n", "note scontrol does not show MaxArraySize"),
     ],
 )
 def test_the_size_of_arrays(

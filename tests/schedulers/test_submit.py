@@ -101,7 +101,7 @@ def test_an_array_that_is_refused_half_way(cluster: Cluster) -> None:
     assert cluster.say("submit", cluster.root).code == 2
     cluster.answers("12", "13", "14")
     told = cluster.say("resume", cluster.root)
-    assert told.code == 0 and "units are left to jobs at work" in told.stdout
+    assert told.code == 0 and "units are left to jobs that are queued or running" in told.stdout
     first, second, merge = cluster.calls()[2:]
     assert "attempt-0002" in first and "attempt-0002" in second
     assert "--dependency=afterany:12:13:11" in merge

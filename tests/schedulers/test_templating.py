@@ -11,19 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcml.errors import UsageError
-from hpcml.schedulers.templating import (
+from hpcml.schedulers.quoting import (
     FILTERS,
+    case_numbers,
     classad,
     condor,
     condor_code,
     condor_words,
     dag,
-    environment,
-    render,
     sbatch,
     sbatch_path,
     sh,
 )
+from hpcml.schedulers.templating import environment, render
 from hpcml.share import resource_folder
 
 NASTY = [
@@ -112,6 +112,14 @@ def test_values_of_submit_files() -> None:
     for value in (" blank", "blank ", "back\\", "$$(Memory)"):
         with pytest.raises(UsageError, match=re.escape(repr(value))):
             condor(value)
+
+
+@given(st.lists(st.integers(0, 255), min_size=1, unique=True), st.integers(0, 255))
+@settings(max_examples=30, deadline=None)
+def test_a_pattern_of_numbers_matches_those_and_no_other(numbers: list[int], code: int) -> None:
+    script = f"case {code} in {case_numbers(numbers)}) echo yes ;; *) echo no ;; esac"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ("yes" if code in numbers else "no")
 
 
 def test_names_of_dag_nodes() -> None:

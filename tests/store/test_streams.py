@@ -94,4 +94,5 @@ def test_no_damage_is_unseen(tmp_path: Path, longest: int) -> None:
         with pytest.raises(IntegrityError, match="damaged between"):
             for _ in windows(pool, runs, "t", WIDE):
                 pass
+            pool.finish()
         pool.close()

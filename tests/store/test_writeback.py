@@ -18,6 +18,7 @@ Ranges = list[tuple[int, int]]
 def told(monkeypatch: pytest.MonkeyPatch) -> Ranges:
     found: Ranges = []
     monkeypatch.setattr(writeback, "AHEAD", 100)
+    monkeypatch.setattr(writeback, "GAP", 5)
     monkeypatch.setattr(
         os, "posix_fadvise", lambda handle, begin, length, advice: found.append((begin, length))
     )
@@ -37,6 +38,14 @@ def test_a_new_place_begins_a_new_range(told: Ranges) -> None:
         disk.wrote(1000, 30)
         disk.wrote(1030, 10)
     assert told == [(0, 30), (1000, 40)]
+
+
+def test_columns_that_start_at_pages_go_together(told: Ranges) -> None:
+    with WriteBack(0) as disk:
+        disk.wrote(0, 30)
+        disk.wrote(35, 30)
+        disk.wrote(71, 30)
+    assert told == [(0, 65), (71, 30)]
 
 
 def test_nothing_written_nothing_told(told: Ranges) -> None:

@@ -13,9 +13,9 @@ import toy
 from hpcml.commands import work as work_module
 from hpcml.commands.efficiency import efficiency
 from hpcml.commands.work import work
+from hpcml.directory.history import History
 from hpcml.directory.opened import OpenCampaign
 from hpcml.errors import EXIT_DONE
-from hpcml.store.journal import read_journal
 from hpcml.worker.assignment import ShardRequest
 from hpcml.worker.claims import Claims
 
@@ -39,7 +39,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(autouse=True)
 def slow_machines_count_as_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(work_module, "QUICK_SECONDS", 600.0)
-    monkeypatch.setattr(work_module, "TAKING_SECONDS", 600.0)
+    monkeypatch.setattr(work_module, "CLAIMING_SECONDS", 600.0)
 
 
 def planned(folder: Path) -> OpenCampaign:
@@ -96,7 +96,7 @@ def test_a_shard_that_takes_longer_takes_nothing_along(
 def test_taking_along_ends_after_a_while(
     tmp_path: Path, begun: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work_module, "TAKING_SECONDS", 0.0)
+    monkeypatch.setattr(work_module, "CLAIMING_SECONDS", 0.0)
     opened = planned(tmp_path)
     assert start(opened, 0, begun) == EXIT_DONE
     assert not list(begun.glob("*.done"))
@@ -117,12 +117,12 @@ def test_a_shard_that_fails_is_left_to_its_own_job(
 def test_the_journal_says_who_took_it_and_what_it_cost(tmp_path: Path, begun: Path) -> None:
     opened = planned(tmp_path)
     assert start(opened, 3, begun) == EXIT_DONE
-    started = read_journal(opened.layout.journal, "shard-started")
+    started = History.read(opened.layout.journal).of("shard-started")
     assert {word["shard"] for word in started} == set(range(SHARDS))
     assert all(word.get("taken_along_by", 3) == 3 for word in started)
     assert [word["shard"] for word in started if "taken_along_by" not in word] == [3]
-    (cost,) = efficiency(opened)
-    ended = read_journal(opened.layout.journal, "shard-done")
+    (cost,) = efficiency(opened, History.read(opened.layout.journal))
+    ended = History.read(opened.layout.journal).of("shard-done")
     # one process: its seconds are shared out over its shards, not told once a shard
     assert cost.cpu == pytest.approx(sum(word["cpu_seconds"] for word in ended))
     assert sum(word["wall_seconds"] for word in ended[1:]) < 60
@@ -150,6 +150,6 @@ def test_two_starts_at_once_share_the_shards(tmp_path: Path, begun: Path, log: P
 
 def test_nobody_begins_what_another_has_begun(begun: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        taken = list(pool.map(lambda mine: Claims(begun, mine).take(100), range(120)))
-    assert sorted(shard for shard in taken if shard >= 0) == list(range(100))
-    assert taken.count(-1) == 20
+        taken = list(pool.map(lambda mine: Claims(begun, mine).claim(100), range(120)))
+    assert sorted(shard for shard in taken if shard is not None) == list(range(100))
+    assert taken.count(None) == 20

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import toy
 
+from hpcml.directory.history import History
 from hpcml.directory.opened import OpenCampaign
-from hpcml.store.journal import read_journal
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_signal_ends_all_ranks_in_good_order(
     assert {line.key for line in toy.said(log, "begin")} == finished, "running units were finished"
     assert toy.done_units(opened) == finished
     assert 4 <= len(finished) < 200
-    words = [word["event"] for word in read_journal(opened.layout.journal)]
+    words = [word["event"] for word in History.read(opened.layout.journal).entries]
     assert words[-1] == "shard-interrupted"
     resumed_equals(opened, tmp_path, 200, log)
 
@@ -180,7 +180,7 @@ def test_a_failing_unit_is_recorded_and_the_others_go_on(
     assert len(toy.done_units(opened)) == 22
     begun = Counter(line.key for line in toy.said(log, "begin"))
     assert begun["u00002"] == begun["u00005"] == 3 and begun.total() == 22 + 6
-    failures = read_journal(opened.layout.journal, "unit-failed")
+    failures = History.read(opened.layout.journal).of("unit-failed")
     assert Counter(word["unit"] for word in failures) == {"u00002": 3, "u00005": 3}
     for word in failures:
         assert word["error"] == f"RuntimeError: toy failure of {word['unit']}"

@@ -1,6 +1,6 @@
 """HTCondor's event log of a cluster, read into records without asking the schedd.
 
-Two readers of the same file (htcondor2's, and ours for machines without it) and the one rule that turns
+Two readers give the same events (htcondor2's, and a plain one for machines without it); `_after` alone turns
 events into states.
 """
 
@@ -19,7 +19,7 @@ from hpcml.states import JobState
 
 
 class Kind(IntEnum):
-    """The events that we use, by their numbers in the log."""
+    """The events that are used, by their numbers in the log."""
 
     SUBMIT = 0
     EXECUTE = 1
@@ -37,14 +37,14 @@ class Kind(IntEnum):
     CLUSTER_REMOVE = 36
 
 
-# events whose first line of text says why
-_TELLING = (Kind.ABORTED, Kind.SHADOW_EXCEPTION, Kind.DISCONNECTED, Kind.RECONNECT_FAILED)
+# events whose first line of text gives the reason
+_WITH_REASON = (Kind.ABORTED, Kind.SHADOW_EXCEPTION, Kind.DISCONNECTED, Kind.RECONNECT_FAILED)
 _FIRST_LINE = re.compile(r"(\d{3}) \((\d+)\.(-?\d+)\.\d+\) ")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What one event says, as far as we use it. memory: mebibytes, given at the start or used since."""
+    """What one event reports, as far as it is used. memory: mebibytes, given at the start or used since."""
 
     kind: int
     ref: JobRef
@@ -132,24 +132,24 @@ def _event(block: list[str]) -> Event | None:
         return None
     kind, body = int(head[1]), block[1:]
     event = Event(kind, JobRef(str(int(head[2])), int(head[3])))
-    said = "\n".join(body)
+    text = "\n".join(body)
     first = next((line.strip() for line in body if line.strip()), "")
     if kind == Kind.EXECUTE:
-        memory = int(_found(r"^\s*Memory = (\d+)", said) or 0)
-        return replace(event, node=_node(_found(r"SlotName: (\S+)", said)), memory=memory)
+        memory = int(_found(r"^\s*Memory = (\d+)", text) or 0)
+        return replace(event, node=_node(_found(r"SlotName: (\S+)", text)), memory=memory)
     if kind == Kind.TERMINATED:
-        code = _found(r"Normal termination \(return value (\d+)\)", said)
-        ended_by = _found(r"Abnormal termination \(signal (\d+)\)", said)
+        code = _found(r"Normal termination \(return value (\d+)\)", text)
+        ended_by = _found(r"Abnormal termination \(signal (\d+)\)", text)
         return replace(event, exit_code=int(code) if code else None, signal=int(ended_by or 0))
     if kind == Kind.IMAGE_SIZE:
-        return replace(event, memory=int(_found(r"(\d+)\s+-\s+MemoryUsage of job", said) or 0))
+        return replace(event, memory=int(_found(r"(\d+)\s+-\s+MemoryUsage of job", text) or 0))
     if kind == Kind.HELD:
-        code = _found(r"^\s*Code (\d+)", said)
+        code = _found(r"^\s*Code (\d+)", text)
         return replace(event, reason=first, hold_code=int(code) if code else None, node=_complaining(first))
     if kind == Kind.EVICTED:
-        code = _found(r"Normal termination \(return value (\d+)\)", said)
-        return replace(event, reason=_again(code) if "and was requeued" in said else "")
-    if kind in _TELLING:
+        code = _found(r"Normal termination \(return value (\d+)\)", text)
+        return replace(event, reason=_again(code) if "and was requeued" in text else "")
+    if kind in _WITH_REASON:
         return replace(event, reason=first)
     return event
 
@@ -176,7 +176,7 @@ def _events_from_bindings(log: Any) -> Iterator[Event]:
         elif kind == Kind.EVICTED:
             again = item.get("TerminatedAndRequeued", False)
             event = replace(event, reason=_again(str(item.get("ReturnValue", ""))) if again else "")
-        elif kind in _TELLING:
+        elif kind in _WITH_REASON:
             event = replace(event, reason=str(item.get("Reason", item.get("Message", ""))))
         yield event
 

@@ -1,10 +1,9 @@
-"""HTCondor without a shared file system: what travels with a job, what comes back, where it lands.
+"""HTCondor without a shared file system: what travels with a job, what comes back, and where it arrives.
 
-A shard takes a sandbox (commands/sandbox.py) with it and computes in it, in the scratch folder. Each
-start leaves one archive (store/archive.py) in `incoming`, which comes back at the end, at exit code 85
-and at an eviction, and goes along to the next start of an evicted job. DAGMan makes the sandbox of a step
-when its units are listed (SCRIPT PRE), and the merge runs on the access point, where the campaign is. The
-lines and values that differ from a site with a shared file system.
+A shard takes an input sandbox with it and computes in it, in the scratch folder. Each start leaves one output
+archive in `incoming`, which comes back at the end, at exit code 85 and at an eviction, and goes along to the
+next start of an evicted job. DAGMan makes the sandbox of a step when its units are listed (SCRIPT PRE), and
+the merge runs on the access point, where the campaign is.
 """
 
 from __future__ import annotations
@@ -14,13 +13,15 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from hpcml.schedulers.base import AttemptSpec, File, StepSpec
+from hpcml.schedulers.attempt_spec import AttemptSpec, File, StepSpec
 from hpcml.schedulers.htcondor.submit_lines import Lines
 from hpcml.schedulers.job_script import merge_values
 from hpcml.store.layout import Layout
 
 SANDBOX = "sandbox"
 ARCHIVES = "incoming"
+# what the script prints that makes the sandbox of a step
+SANDBOX_LOG = "sandbox.log"
 
 
 def transfers(options: Mapping[str, Any]) -> bool:
@@ -53,7 +54,7 @@ def merge_lines() -> Lines:
 def here_values(spec: AttemptSpec, step: StepSpec, options: Mapping[str, Any]) -> dict[str, Any]:
     """Values of a script that runs on the access point, never in a container."""
     values = merge_values(spec, step, options)
-    return {**values, "python": [options["python"] or sys.executable], "log": step.logs / "sandbox.log"}
+    return {**values, "python": [options["python"] or sys.executable], "log": step.logs / SANDBOX_LOG}
 
 
 def sandbox_script(spec: AttemptSpec, step: StepSpec, options: Mapping[str, Any]) -> File:

@@ -1,7 +1,4 @@
-"""What condor_q and condor_history print, read into records.
-
-The attributes asked for, and their meaning.
-"""
+"""What condor_q and condor_history print, read into records."""
 
 from __future__ import annotations
 

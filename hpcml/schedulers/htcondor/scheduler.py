@@ -1,10 +1,6 @@
-"""HTCondor's words: the values of its templates, its commands, and what their replies mean.
+"""HTCondor: the files of an attempt, the commands that submit, ask and cancel, and what their replies mean.
 
-Submit files over an item list, the DAG that chains steps, condor_q and condor_rm.
-
-DAGMan removes every other job of a node's cluster as soon as one of them fails. So a shard retries
-inside its own job (max_retries), and after its last try it reports 0 to the DAG (`verdict` below):
-the merge, which looks at the parts, is who says 3 or 5. By hand, without the DAG, jobs keep their code.
+An attempt is one DAG (dag.py), whose nodes are submit files over an item list of shards.
 """
 
 from __future__ import annotations
@@ -15,28 +11,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hpcml.errors import EXIT_INCOMPLETE, UsageError
-from hpcml.schedulers.base import (
-    AttemptSpec,
-    File,
-    JobRecord,
-    JobRef,
-    Reply,
-    Scheduler,
-    StepSpec,
-    Submission,
-    job_tag,
-    refused,
-)
+from hpcml.campaign import SchedulerName, Site
+from hpcml.errors import UsageError
+from hpcml.schedulers.attempt_spec import AttemptSpec, File, StepSpec, job_tag
+from hpcml.schedulers.base import JobRecord, JobRef, Reply, Scheduler, Submission, refused
+from hpcml.schedulers.checks import Check
+from hpcml.schedulers.diagnosis import explain, workload_failure
+from hpcml.schedulers.failures import Explanation
+from hpcml.schedulers.htcondor import dag, hold_reasons
+from hpcml.schedulers.htcondor.event_log import read_event_log
 from hpcml.schedulers.htcondor.file_transfer import (
-    ARCHIVES,
-    SANDBOX,
     array_lines,
     here_values,
     merge_lines,
     sandbox_script,
     transfers,
 )
+from hpcml.schedulers.htcondor.rank_values import condor_rank_values, final_codes
 from hpcml.schedulers.htcondor.replies import ATTRIBUTES, one_of, read_ads
 from hpcml.schedulers.htcondor.submit_lines import (
     Lines,
@@ -49,25 +40,24 @@ from hpcml.schedulers.htcondor.submit_lines import (
 from hpcml.schedulers.job_script import (
     COMMON_OPTIONS,
     array_request,
+    lines_of_merges,
     merge_directives,
     merge_request,
     merge_values,
-    rank_values,
 )
 from hpcml.schedulers.path_policy import check_paths
-from hpcml.schedulers.templating import classad, condor, condor_code
+from hpcml.schedulers.quoting import classad, condor, condor_code
 
-DAG = "campaign"
-# the exit codes that another try does not change: a bug, a wrong command line, damaged parts
-NEVER_AGAIN = (1, 2, 5)
 _COMPUTE_ONLY = re.compile(
     r"(request_.*|retry_.*|require_gpus|allowed_.*|\+JobFlavour|\+MaxRuntime|max_(retries|materialize|idle)|"
     r"periodic_.*|requirements|rank)"
 )
+# HTCondor names the slot that complains before it says what is wrong
+_FROM = re.compile(r"^Error from \S+: ")
 
 
 class HTCondor(Scheduler):
-    name: ClassVar[str] = "htcondor"
+    name: ClassVar[SchedulerName] = SchedulerName.HTCONDOR
     options: ClassVar[Mapping[str, Any]] = {
         **COMMON_OPTIONS,
         "shared_filesystem": True,
@@ -81,10 +71,7 @@ class HTCondor(Scheduler):
     def files(self, spec: AttemptSpec) -> list[File]:
         options = self.check_options(spec.campaign.site.options)
         check_paths(spec.campaign, spec.root, spec.out)
-        if "$" in str(spec.out):
-            # condor_submit_dag writes the path into DAGMan's own submit file as it is: it waits for ever
-            what = f"condor_submit_dag cannot carry the '$' in {str(spec.out)!r}"
-            raise UsageError(what, "rename the folder")
+        dag.check_folder(spec.out)
         submissions = self.submissions(spec)
         found = []
         for step in spec.steps:
@@ -93,7 +80,7 @@ class HTCondor(Scheduler):
             found.append(File(f"{place}/merge.sh", "common/merge.sh", merge, executable=True))
             if step.shards:
                 items = {"shards": step.shards}
-                rank = self._rank_values(spec, step, options)
+                rank = condor_rank_values(spec, step, options)
                 found.append(File(f"{place}/shards.txt", "htcondor/shards.txt", items))
                 found.append(File(f"{place}/rank.sh", "htcondor/rank.sh", rank, executable=True))
                 if transfers(options):
@@ -101,15 +88,11 @@ class HTCondor(Scheduler):
             for sub in submissions:
                 if sub.step == place:
                     found.append(File(sub.file, f"htcondor/{sub.kind}.sub", self.context(spec, step, sub)))
-        found.append(File(f"{DAG}.dag", "htcondor/campaign.dag", self._dag_values(spec, submissions)))
-        settings = self._dagman(spec)
-        if settings:
-            found.append(File("dagman.config", "htcondor/dagman.config", {"dagman": settings}))
-        return found
+        return found + dag.dag_files(spec, submissions, options)
 
     def submissions(self, spec: AttemptSpec) -> tuple[Submission, ...]:
         """The DAG, which is what gets submitted, and behind it the nodes it will submit."""
-        found = [Submission(DAG, "dag", "", f"{DAG}.dag", events=f"{DAG}.dag.dagman.log")]
+        found = [dag.dag_submission()]
         before: tuple[str, ...] = ()
         for step in spec.steps:
             place = step.plan.name
@@ -120,7 +103,7 @@ class HTCondor(Scheduler):
                     step=place,
                     file=f"{place}/array.sub",
                     after=before,
-                    within=DAG,
+                    within=dag.DAG,
                     shards=step.shards,
                     events=f"{place}/array.log",
                 )
@@ -132,7 +115,7 @@ class HTCondor(Scheduler):
                 place,
                 f"{place}/merge.sub",
                 before,
-                DAG,
+                dag.DAG,
                 events=f"{place}/merge.log",
             )
             found.append(merge)
@@ -155,25 +138,21 @@ class HTCondor(Scheduler):
             "items": step.folder / "shards.txt",
             "folder": spec.root if moved and is_array else "",
             "container": spec.campaign.container if is_array or not moved else "",
-            "tag": job_tag(spec, sub.name),
+            "tag": job_tag(spec.campaign, spec.attempt, sub.name),
             "lines": list((self._array_lines if is_array else self._merge_lines)(spec, step).items()),
         }
 
     def submit_command(self, path: Path, *, after: Sequence[str] = ()) -> list[str]:
         if after:
-            raise UsageError("HTCondor chains jobs in a DAG", f"submit {DAG}.dag")
+            raise UsageError("HTCondor chains jobs in a DAG", f"submit {dag.DAG_FILE}")
         if path.suffix == ".dag":
             return ["condor_submit_dag", "-usedagdir", str(path)]
         return ["condor_submit", "-terse", str(path)]
 
-    def test_command(self, path: Path) -> list[str]:
-        """condor_submit reads the file, prints the job it would make, and submits nothing."""
-        return ["condor_submit", "-dry-run", "-", str(path)]
-
     def parse_submit(self, reply: Reply) -> str:
         terse = re.search(r"^(\d+)\.\d+ - \d+\.\d+", reply.stdout, re.MULTILINE)
-        talk = re.search(r"submitted to cluster (\d+)", reply.stdout)
-        found = terse or talk
+        verbose = re.search(r"submitted to cluster (\d+)", reply.stdout)
+        found = terse or verbose
         if reply.code or not found:
             raise refused("HTCondor refused the job", reply)
         return found[1]
@@ -220,34 +199,40 @@ class HTCondor(Scheduler):
     def index_of(self, shard: int, submission: Submission) -> int:
         return submission.shards.index(shard)
 
-    def _rank_values(self, spec: AttemptSpec, step: StepSpec, options: Mapping[str, Any]) -> dict[str, Any]:
-        values = rank_values(spec, step, options)
-        if spec.campaign.container:
-            # container_image starts rank.sh itself inside the image
-            values["python"] = [options["container_python"]]
-        seconds = values["walltime"] - values["margin"]
-        # nothing in HTCondor warns a job before its time is up, so the script has its own clock
-        values["clock"] = ["timeout", "--preserve-status", "--foreground", "--signal=USR1", str(seconds)]
-        values["max_retries"] = step.plan.max_attempts - 1
-        values["never_again"] = NEVER_AGAIN
-        values["archives"] = ""
-        if transfers(options):
-            # another try starts from the sandbox: it would compute all again to fail where this one failed
-            values |= {"root": SANDBOX, "archives": ARCHIVES, "never_again": (*NEVER_AGAIN, EXIT_INCOMPLETE)}
-            values["begun"] = ""  # the jobs see no folder in common
-        return values
+    def read_events(self, path: Path) -> dict[JobRef, JobRecord]:
+        return read_event_log(path)
+
+    def diagnose(self, record: JobRecord, error: str = "") -> Explanation:
+        return workload_failure(record, error) or hold_reasons.explained(record) or explain(record)
+
+    def own_words(self, record: JobRecord) -> str:
+        """The reason of a hold, which may name files and limits that its code does not."""
+        if record.hold_code is None or not record.reason:
+            return ""
+        return f"HTCondor says: {_FROM.sub('', record.reason)}."
+
+    def owner_failures(self, folder: Path, submission: Submission) -> list[tuple[str, str]]:
+        return dag.dag_failure(folder, submission)
+
+    def busy_advice(self, job: str, held: int, root: Path) -> str:
+        return dag.busy_advice(job, held, root)
+
+    def checks(self, site: Site) -> list[Check]:
+        return [
+            Check("is HTCondor here?", ("condor_version",)),
+            Check("does the schedd answer?", ("condor_q", "-totals")),
+        ]
 
     def _array_lines(self, spec: AttemptSpec, step: StepSpec) -> Lines:
         site = spec.campaign.site
         options = self.check_options(site.options)
         request = array_request(step, options)
         moved = transfers(options)
-        codes = (*NEVER_AGAIN, EXIT_INCOMPLETE) if moved else NEVER_AGAIN
-        never = ", ".join(str(code) for code in codes)
+        final = ", ".join(str(code) for code in final_codes(options))
         lines: Lines = {
             **common_lines(spec, request, options),
             "max_retries": step.plan.max_attempts - 1,
-            "retry_until": f"member(ExitCode, {{{never}}})",
+            "retry_until": f"member(ExitCode, {{{final}}})",
             # the clock of rank.sh comes first; a job that does not obey it is held with code 47
             "allowed_execute_duration": request.walltime,
         }
@@ -277,30 +262,5 @@ class HTCondor(Scheduler):
         lines["notification"] = ("Complete" if step.last else "Error") if mail else "Never"
         if mail:
             lines["notify_user"] = str(condor(mail))
-        # a site that forbids a line forbids it in every job
-        kept = {
-            key: value
-            for key, value in site.directives.items()
-            if value is None or not _COMPUTE_ONLY.fullmatch(key)
-        }
+        kept = lines_of_merges(site.directives, _COMPUTE_ONLY)
         return layered(layered(lines, kept), merge_directives(options))
-
-    def _dagman(self, spec: AttemptSpec) -> dict[str, Any]:
-        options = self.check_options(spec.campaign.site.options)
-        # DAGMan would hold the slots of an array for 20 s: too small for the merge, and in its way
-        settings: dict[str, Any] = {"DAGMAN_HOLD_CLAIM_TIME": 0}
-        # when DAGMan talks to the schedd itself it makes all jobs at once, whatever max_materialize says
-        late = {"DAGMAN_USE_DIRECT_SUBMIT": "False"} if options["throttle"] else {}
-        return {**settings, **late, **options["dagman"]}
-
-    def _dag_values(self, spec: AttemptSpec, submissions: Sequence[Submission]) -> dict[str, Any]:
-        nodes = [sub for sub in submissions if sub.within == DAG]
-        return {
-            "campaign": spec.campaign.name,
-            "attempt": spec.attempt,
-            "nodes": nodes,
-            "edges": [(before, node.name) for node in nodes for before in node.after],
-            "dagman": bool(self._dagman(spec)),
-            "tag": job_tag(spec, DAG),
-            "sandboxes": transfers(self.check_options(spec.campaign.site.options)),
-        }

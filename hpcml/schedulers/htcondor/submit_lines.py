@@ -1,7 +1,4 @@
-"""Lines of HTCondor submit files: what a job asks for, and what a site changes.
-
-Resources, growth of the memory request, machines to avoid, named queues.
-"""
+"""Lines of HTCondor submit files: what a job asks for, the machines it avoids, and what a site changes."""
 
 from __future__ import annotations
 
@@ -10,10 +7,10 @@ from typing import Any
 
 from hpcml.errors import UsageError
 from hpcml.quantities import parse_memory
-from hpcml.schedulers.base import AttemptSpec
+from hpcml.schedulers.attempt_spec import AttemptSpec
 from hpcml.schedulers.htcondor.hold_reasons import MEMORY_WORDS, OUT_OF_RESOURCES, POLICIES
 from hpcml.schedulers.job_script import Request
-from hpcml.schedulers.templating import classad, condor
+from hpcml.schedulers.quoting import classad, condor
 
 Lines = dict[str, str | int | bool | None]
 
@@ -55,7 +52,7 @@ def memory_lines(request: Request, options: Mapping[str, Any]) -> Lines:
         return {}
     first, most = request.mebibytes, parse_memory(options["memory_ceiling"]) // 2**20
     given = f"ifThenElse(isUndefined(MemoryProvisioned), {first}, MemoryProvisioned)"
-    # a machine that measures remembers the last peak: less than that is held before it has begun
+    # a machine that measures remembers the last peak: a request below it is held before it starts
     peak = "ifThenElse(isUndefined(MemoryUsage), 0, MemoryUsage)"
     more = f"min({{{most}, max({{{given} * 3 / 2, {peak} * 13 / 10}})}})"
     return {
@@ -68,12 +65,12 @@ def memory_lines(request: Request, options: Mapping[str, Any]) -> Lines:
 
 def _held_for_memory(reason: str) -> str:
     policies = ", ".join(str(code) for code in POLICIES)
-    said = f'(member({reason}Code, {{{policies}}}) && regexp("{MEMORY_WORDS}", {reason}, "i"))'
-    return f"(({reason}Code =?= {OUT_OF_RESOURCES} || {said}) =?= True)"
+    by_policy = f'(member({reason}Code, {{{policies}}}) && regexp("{MEMORY_WORDS}", {reason}, "i"))'
+    return f"(({reason}Code =?= {OUT_OF_RESOURCES} || {by_policy}) =?= True)"
 
 
 def machine_lines(spec: AttemptSpec, options: Mapping[str, Any]) -> Lines:
-    """Machines to keep away from."""
+    """Machines to avoid."""
     wishes = [f"TARGET.Machine =!= {classad(node)}" for node in spec.exclude]
     if options["retry_elsewhere"]:
         # slot@machine or slot@name@machine; undefined, and then no machine's, at the first start
@@ -92,7 +89,7 @@ def flavour_lines(request: Request, options: Mapping[str, Any]) -> Lines:
     longest = max(flavours, key=lambda item: flavours[item])
     raise UsageError(
         f"a wall time of {request.walltime} s is over the longest queue, {longest} ({flavours[longest]} s)",
-        "use a shorter resources.walltime: what is done is kept, and `hpcml resume` does the rest",
+        "use a shorter resources.walltime: what is done is kept, and `hpcml resume` continues",
     )
 
 

@@ -1,13 +1,18 @@
-"""SLURM's reasons in plain sentences.
-
-Why a job waits or was stopped, by the word that squeue prints.
-"""
+"""SLURM's reasons in plain sentences: why a job waits or was stopped, by the word that squeue prints."""
 
 from __future__ import annotations
 
 import re
+import signal
 
+from hpcml.schedulers.base import JobRecord
+from hpcml.schedulers.diagnosis import CANCEL_AND_RESUME, RESUME_ELSEWHERE
 from hpcml.schedulers.failures import Explanation, Failure
+from hpcml.states import JobState
+
+# what slurmstepd reports in place of a signal when it cannot open the file for a job's output
+_NO_OUTPUT_SIGNAL = 53
+_LAUNCH_FAILURE = "JobLaunchFailure"
 
 _WAITS = {
     "": Explanation("It waits to be looked at by the scheduler."),
@@ -17,7 +22,7 @@ _WAITS = {
     "Dependency": Explanation("It waits for an earlier job of the campaign to end.", "wait"),
     "DependencyNeverSatisfied": Explanation(
         "It waits for a job that will never satisfy it.",
-        "`hpcml cancel` and `hpcml resume`: hpcml itself never waits for success, only for an end",
+        f"{CANCEL_AND_RESUME}: hpcml itself never waits for success, only for an end",
     ),
     "JobArrayTaskLimit": Explanation(
         "As many shards run as options.throttle of the site allows at a time.",
@@ -39,11 +44,11 @@ _WAITS = {
     ),
     "PartitionTimeLimit": Explanation(
         "It asks for more time than its partition allows: it will never start.",
-        "a shorter resources.walltime or another partition, then `hpcml cancel` and `hpcml resume`",
+        f"a shorter resources.walltime or another partition, then {CANCEL_AND_RESUME}",
     ),
     "PartitionNodeLimit": Explanation(
         "It asks for more nodes, or bigger ones, than its partition has: it will never start.",
-        "fewer ranks or less memory per shard, then `hpcml cancel` and `hpcml resume`",
+        f"fewer ranks or less memory per shard, then {CANCEL_AND_RESUME}",
     ),
     "PartitionDown": Explanation("Its partition takes no jobs at the moment.", "wait, or use another one"),
     "PartitionInactive": Explanation(
@@ -55,7 +60,7 @@ _WAITS = {
     ),
     "ReqNodeNotAvail": Explanation(
         "Nodes that it could use are down or reserved, often for a maintenance.",
-        "wait; `scontrol show reservation` tells until when, and a job that ends before may start now",
+        "wait; `scontrol show reservation` shows until when, and a job that ends before may start now",
     ),
     "Reservation": Explanation("It waits for its reservation to begin.", "wait"),
     "InvalidAccount": Explanation(
@@ -65,19 +70,15 @@ _WAITS = {
         "The quality of service is not valid for you.", "`directives: qos` of the site"
     ),
     "Licenses": Explanation("It waits for a licence.", "wait"),
-    "JobLaunchFailure": Explanation(
-        "It could not be started on its node.",
-        "`hpcml resume`, which keeps away from that node",
-        Failure.NODE,
-    ),
-    "NodeDown": Explanation("A node that it needs is down.", "wait, or `hpcml cancel` and `hpcml resume`"),
+    _LAUNCH_FAILURE: Explanation("It could not be started on its node.", RESUME_ELSEWHERE, Failure.NODE),
+    "NodeDown": Explanation("A node that it needs is down.", f"wait, or {CANCEL_AND_RESUME}"),
     "Prolog": Explanation("Its node is being prepared.", "wait"),
     "Cleaning": Explanation("It was put back into the queue; its last run is being cleaned up.", "wait"),
-    "RaisedSignal": Explanation("It was ended by a signal.", "`hpcml logs` shows its last lines"),
+    "RaisedSignal": Explanation("It was ended by a signal.", "`hpcml logs {root}` shows its last lines"),
 }
-NO_OUTPUT = Explanation(
+_NO_OUTPUT = Explanation(
     "SLURM could not open the file for its output: the folder is absent, no folder, full or not writable.",
-    "mend the folder, then `hpcml resume`",
+    "fix the folder, then `hpcml resume {root}`",
     Failure.STORAGE,
 )
 # families: SLURM has a word for each limit that an association or a quality of service can have
@@ -87,13 +88,29 @@ _FAMILIES = (
                  "wait for the budget to recover, or use another account or qos")),
     (r"QOSMax.*PerJob.*|AssocMax.*PerJob.*|QOSMin.*",
      Explanation("One shard asks for more, or less, than your quality of service allows: it never starts.",
-                 "smaller `resources`, or another qos, then `hpcml cancel` and `hpcml resume`")),
+                 f"smaller `resources`, or another qos, then {CANCEL_AND_RESUME}")),
     (r"(Assoc|QOS)(Max|Grp).*",
      Explanation("You, or your group, run as much at a time as the cluster allows.", "wait")),
     (r"ReqNodeNotAvail.*", _WAITS["ReqNodeNotAvail"]),
     (r"Nodes_required_for_job_are_DOWN.*|.*DRAINED.*reserved.*",
      Explanation("Nodes that it could use are down, drained or reserved.", "wait")),
 )  # fmt: skip
+
+
+def explained(record: JobRecord) -> Explanation | None:
+    """What SLURM's own reason explains; None where state and exit code say more."""
+    if record.state in (JobState.PENDING, JobState.HELD):
+        return waiting(record.reason)
+    if record.state is JobState.FAILED and record.signal == _NO_OUTPUT_SIGNAL:
+        return _NO_OUTPUT
+    # SLURM calls it a launch that failed also when slurmstepd kills the script
+    if (
+        record.state is JobState.FAILED
+        and record.reason == _LAUNCH_FAILURE
+        and record.signal != signal.SIGKILL
+    ):
+        return waiting(record.reason)
+    return None
 
 
 def waiting(reason: str) -> Explanation:
@@ -104,4 +121,4 @@ def waiting(reason: str) -> Explanation:
     for pattern, explanation in _FAMILIES:
         if re.fullmatch(pattern, plain):
             return explanation
-    return Explanation(f"SLURM lets it wait and calls the reason {reason!r}.", "`man squeue`, reason codes")
+    return Explanation(f"It waits, and SLURM reports the reason {reason!r}.", "`man squeue`, reason codes")

@@ -1,6 +1,6 @@
 """What squeue, sacct and scontrol print, read into records.
 
-Their formats, their words for states, their exit codes.
+A state that is not in the table is UNKNOWN, never an error and never "over".
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _STATES = {
     "FAILED": JobState.FAILED,
     "TIMEOUT": JobState.TIMEOUT,
     "DEADLINE": JobState.TIMEOUT,
-    # its exit code reads 0: only the state tells
+    # its exit code reads 0: only the state shows it
     "OUT_OF_MEMORY": JobState.MEMORY,
     "NODE_FAIL": JobState.NODE_LOST,
     "BOOT_FAIL": JobState.NODE_LOST,
@@ -79,8 +79,8 @@ def read_sacct(text: str) -> dict[JobRef, JobRecord]:
         if len(words) != 5:
             continue
         name, state, code, peak, node = words
-        whole, _, step = name.partition(".")
-        job, _, index = whole.partition("_")
+        task, _, step = name.partition(".")
+        job, _, index = task.partition("_")
         if index and not index.isdigit():
             continue  # 12_[3-9]: tasks that wait, which squeue knows
         ref = JobRef(job, int(index) if index else -1)

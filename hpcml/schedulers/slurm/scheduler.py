@@ -1,6 +1,6 @@
-"""SLURM's words: the values of its templates, its commands, and what their replies mean.
+"""SLURM: the files of an attempt, the commands that submit, ask and cancel, and what their replies mean.
 
-Arrays split at MaxArraySize, directives, sbatch, scancel, and the files of an attempt.
+An array is split at the cluster's MaxArraySize. A merge job waits for the end of its arrays, not for success.
 """
 
 from __future__ import annotations
@@ -11,37 +11,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from hpcml.campaign import SchedulerName, Site
 from hpcml.errors import UsageError
-from hpcml.schedulers.base import (
-    AttemptSpec,
-    File,
-    JobRecord,
-    JobRef,
-    Reply,
-    Scheduler,
-    StepSpec,
-    Submission,
-    job_tag,
-    ranges,
-    refused,
-)
+from hpcml.schedulers.attempt_spec import AttemptSpec, File, StepSpec, job_tag
+from hpcml.schedulers.base import JobRecord, JobRef, Reply, Scheduler, Submission, ranges, refused
+from hpcml.schedulers.checks import Answer, Check
+from hpcml.schedulers.diagnosis import explain, workload_failure
+from hpcml.schedulers.failures import Explanation
 from hpcml.schedulers.job_script import (
     COMMON_OPTIONS,
     array_request,
+    lines_of_merges,
     merge_directives,
     merge_request,
     merge_values,
     rank_values,
 )
 from hpcml.schedulers.path_policy import check_paths
+from hpcml.schedulers.quoting import sbatch_path
+from hpcml.schedulers.slurm import reasons
 from hpcml.schedulers.slurm.replies import SACCT_FORMAT, SQUEUE_FORMAT, read_sacct, read_scontrol, read_squeue
-from hpcml.schedulers.templating import sbatch_path
 
 Directives = dict[str, str | int | bool | None]
 
 # these lines carry the chain of files and ids that status, logs and resume rely on
 _OURS = ("array", "dependency", "error", "output", "parsable", "test-only", "wait", "wrap")
-# what a site says about the jobs that compute, and a merge job does not need
+# directives of a site for the jobs that compute, which a merge job does not need
 _COMPUTE_ONLY = re.compile(
     r"(ntasks.*|nodes|cpus-.*|mem|mem-.*|time.*|gpu.*|gres.*|exclusive|signal|exclude|requeue|no-requeue|tres-.*)"
 )
@@ -49,7 +44,7 @@ _TWINS = (("mem", "mem-per-cpu"), ("requeue", "no-requeue"))
 
 
 class Slurm(Scheduler):
-    name: ClassVar[str] = "slurm"
+    name: ClassVar[SchedulerName] = SchedulerName.SLURM
     options: ClassVar[Mapping[str, Any]] = {**COMMON_OPTIONS, "throttle": None, "max_array_size": 1001}
 
     def files(self, spec: AttemptSpec) -> list[File]:
@@ -59,12 +54,12 @@ class Slurm(Scheduler):
         found = []
         for step in spec.steps:
             place = step.plan.name
-            merge = merge_values(spec, step, options)
+            merge = merge_values(spec, step, options, resumes=True)
             if not step.last:
-                merge["notify"] = ""  # afterany goes on after a failed merge: the last one tells
+                merge["notify"] = ""  # afterany goes on after a failed merge: the last one notifies
             found.append(File(f"{place}/merge.sh", "common/merge.sh", merge, executable=True))
             if step.shards:
-                rank = rank_values(spec, step, options)
+                rank = rank_values(spec, step, options, claims=True)
                 found.append(File(f"{place}/rank.sh", "slurm/rank.sh", rank, executable=True))
             for sub in submissions:
                 if sub.step == place:
@@ -118,10 +113,6 @@ class Slurm(Scheduler):
         waits = [f"--dependency=afterany:{':'.join(after)}"] if after else []
         return ["sbatch", "--parsable", *waits, str(path)]
 
-    def test_command(self, path: Path) -> list[str]:
-        """sbatch checks the file against the cluster's limits and submits nothing."""
-        return ["sbatch", "--test-only", str(path)]
-
     def parse_submit(self, reply: Reply) -> str:
         last = reply.stdout.strip().splitlines()[-1] if reply.stdout.strip() else ""
         found = re.fullmatch(r"(\d+)(;[\w.-]+)?", last.strip())
@@ -137,7 +128,7 @@ class Slurm(Scheduler):
 
     def parse_query(self, reply: Reply) -> dict[JobRef, JobRecord]:
         if reply.code:
-            # said when none of the ids is remembered; a list with a known one among them is no error
+            # printed when none of the ids is remembered; a list with a known one among them is no error
             if "invalid job id" in reply.stderr.lower():
                 return {}
             raise refused("squeue refused", reply)
@@ -182,6 +173,20 @@ class Slurm(Scheduler):
     def index_of(self, shard: int, submission: Submission) -> int:
         return shard - submission.offset
 
+    def diagnose(self, record: JobRecord, error: str = "") -> Explanation:
+        return workload_failure(record, error) or reasons.explained(record) or explain(record)
+
+    def checks(self, site: Site) -> list[Check]:
+        planned = int(site.options.get("max_array_size", self.options["max_array_size"]))
+        return [
+            Check("is SLURM here?", ("sinfo", "--version")),
+            Check(
+                "how large may an array be?",
+                ("scontrol", "show", "config"),
+                lambda reply: _array_size(reply, planned),
+            ),
+        ]
+
     def _array_lines(self, spec: AttemptSpec, step: StepSpec, sub: Submission) -> Directives:
         site = spec.campaign.site
         options = self.check_options(site.options)
@@ -190,7 +195,7 @@ class Slurm(Scheduler):
         throttle = f"%{int(options['throttle'])}" if options["throttle"] else ""
         lines: Directives = {
             "job-name": f"{spec.campaign.name}.{step.plan.name}",
-            "comment": job_tag(spec, sub.name),
+            "comment": job_tag(spec.campaign, spec.attempt, sub.name),
             "array": f"{indices}{throttle}",
             "output": f"{sbatch_path(step.logs)}/%A_%a.log",
             "open-mode": "append",
@@ -211,7 +216,7 @@ class Slurm(Scheduler):
         request = merge_request(step, options)
         lines: Directives = {
             "job-name": f"{spec.campaign.name}.{step.plan.name}.merge",
-            "comment": job_tag(spec, sub.name),
+            "comment": job_tag(spec.campaign, spec.attempt, sub.name),
             "output": f"{sbatch_path(step.logs)}/merge-%j.log",
             "open-mode": "append",
             "time": clock(request.walltime),
@@ -224,13 +229,19 @@ class Slurm(Scheduler):
         if step.last and spec.campaign.notify.get("mail"):
             lines["mail-type"] = "END,FAIL"
             lines["mail-user"] = str(spec.campaign.notify["mail"])
-        # a site that forbids a line forbids it in every job
-        kept = {
-            key: value
-            for key, value in site.directives.items()
-            if value is None or not _COMPUTE_ONLY.fullmatch(key)
-        }
+        kept = lines_of_merges(site.directives, _COMPUTE_ONLY)
         return _layered(_layered(lines, kept), merge_directives(options))
+
+
+def _array_size(reply: Reply, planned: int) -> Answer:
+    """Does the cluster's MaxArraySize allow the arrays that hpcml would submit?"""
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", reply.stdout, re.MULTILINE)
+    if found is None:
+        return Answer("scontrol does not show MaxArraySize", None)
+    limit = int(found[1])
+    if planned > limit:
+        return Answer(f"MaxArraySize is {limit}: set options.max_array_size: {limit}", False)
+    return Answer(f"MaxArraySize is {limit}, the site file says {planned}", True)
 
 
 def clock(seconds: int) -> str:

@@ -9,7 +9,7 @@ from given import SEED
 from hpcml.errors import UsageError
 from hpcml.numerics.pvalues import empirical_p, p_error
 from hpcml.testing import run_in_memory
-from hpcml.workloads.jets import calibration, significance, toys
+from hpcml.workloads.jets import toys
 from hpcml.workloads.jets.evaluation import EvaluationSettings
 from hpcml.workloads.jets.steps.evaluate import EvaluateCounts, EvaluateParameters
 from hpcml.workloads.jets.steps.rebin import Rebinned, RebinParameters
@@ -264,62 +264,3 @@ def test_without_a_null_there_is_no_significance(injected):
 def test_unknown_statistics_are_refused():
     with pytest.raises(ValueError, match="unknown statistic 'mls'"):
         SignificanceParameters(statistics=("mls",))
-
-
-RESAMPLING = np.array([0, 0, 0, 1, 1, 1, 2, 2])
-INITIALISATION = np.array([2, 0, 1, 0, 1, 2, 0, 1])
-VALUES = np.array([9.0, 1.0, 2.0, 3.0, 4.0, 8.0, 5.0, 7.0])
-
-
-@pytest.mark.parametrize(
-    ("how", "size", "numbers", "expected"),
-    [
-        ("mean", 0, [0, 1, 2], [1.5, 3.5, 6.0]),
-        ("mean", 3, [0, 1], [4.0, 5.0]),
-        ("median", 3, [0, 1], [2.0, 4.0]),
-        ("max", 2, [0, 1, 2], [2.0, 4.0, 7.0]),
-        ("min", 1, [0, 1, 2], [1.0, 3.0, 5.0]),
-        ("each", 2, [0, 0, 1, 1, 2, 2], [1.0, 2.0, 3.0, 4.0, 5.0, 7.0]),
-        ("mean", 4, [], []),
-    ],
-)
-def test_ensembles(how, size, numbers, expected):
-    found = calibration.ensembles(RESAMPLING, INITIALISATION, VALUES, size=size, how=how)
-    assert found[0].tolist() == numbers
-    assert found[1].tolist() == expected
-
-
-@pytest.mark.parametrize(
-    ("z", "bound", "expected"),
-    [
-        ([0.5, 2.0, 4.0], [0, 0, 0], 250.0),
-        ([0.5, 3.0, 4.0], [0, 0, 0], 200.0),
-        ([0.5, 2.0, 4.0], [0, 0, 1], None),
-        ([0.5, 2.0, 2.5], [0, 0, 0], None),
-        ([3.5, 4.0, 5.0], [0, 0, 0], None),
-    ],
-)
-def test_crossing(z, bound, expected):
-    found = calibration.crossing(np.array([100.0, 200.0, 300.0]), np.array(z), np.array(bound, bool), level=3)
-    assert found.is_reached == (expected is not None)
-    if expected:
-        assert found.events == pytest.approx(expected)
-    else:
-        assert np.isnan(found.events)
-
-
-def test_quartiles_that_are_bounds_are_flagged():
-    runs = significance.RunValues(
-        "scan",
-        injected=np.r_[np.zeros(50), np.full(4, 9)].astype(int),
-        resampling=np.r_[np.arange(50), np.arange(4)],
-        initialisation=np.zeros(54, int),
-        value=np.r_[np.arange(50.0), 48.5, 60, 61, 62],
-        signal_to_background=np.zeros(54),
-    )
-    null, signal = significance.scored(runs, how="mean", size=1)
-    assert not null.spread.is_bound[1]
-    assert signal.spread.is_bound.tolist() == [True, True, True]
-    assert signal.spread.z == pytest.approx([2.0537] * 3, abs=1e-3)
-    # one null value is larger than the first: p = 1/50 is known, not a bound
-    assert signal.each.is_bound.tolist() == [False, True, True, True]

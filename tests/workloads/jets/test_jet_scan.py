@@ -1,8 +1,5 @@
 """The scan from images to statistics: laws, injection, sweeps, reports."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from given import SEED, events
@@ -228,6 +225,18 @@ def test_summary(swept):
         assert np.isnan(found[f"{name}_z_error"]).tolist() == found[f"{name}_z_is_bound"].tolist()
 
 
+def test_units_of_other_sizes_belong_to_one_resampling(simulated):
+    """5 initialisations in units of 2: the last unit has one, and all five make one value."""
+    found = run(simulated, resamplings=3, initialisations=5, initialisations_per_unit=2)
+    summary = scan().summarise(found)
+    assert summary["injected_events"].tolist() == [0]
+    assert summary["null_size"].tolist() == [3]
+    means = found.tables["statistics"]["mls_two_sided"].reshape(4, 5).mean(axis=1)
+    assert summary["mls_two_sided_observed"] == pytest.approx(means[:1])
+    assert summary["mls_two_sided_median"] == pytest.approx([np.median(means[1:])])
+    assert not {"initialisations", "resampling", "initialisation"} & set(summary)
+
+
 def test_summary_without_a_null(simulated):
     found = scan(injected=60).summarise(run(simulated, injected=60, resamplings=1))
     assert found["null_size"].tolist() == [0]
@@ -275,16 +284,3 @@ def test_figures_without_resamplings(simulated):
 def test_impossible_parameters_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ScanParameters(**wrong)
-
-
-def test_importing_the_workloads_loads_no_physics_library():
-    code = (
-        "import sys, importlib;"
-        "from hpcml.registry import BUILTIN;"
-        "[importlib.import_module(target.partition(':')[0]) for name, target in BUILTIN.items()"
-        " if name.startswith('jets.')];"
-        "heavy = {'sklearn', 'scipy', 'pandas', 'matplotlib', 'fastjet', 'h5py', 'tables', 'pydantic'};"
-        "sys.exit(' '.join(sorted(heavy & set(sys.modules))) or 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr

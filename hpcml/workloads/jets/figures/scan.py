@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from hpcml.numerics.intervals import quartiles
 from hpcml.plots.distributions import Mark, draw_null
 from hpcml.plots.style import INK, canvas, styled
 from hpcml.workload import Figure, Input
-from hpcml.workloads.jets import calibration, runs
+from hpcml.workloads.jets import calibration
 from hpcml.workloads.jets.figures.labels import axis_title, format_p_value, sweep_colour
 from hpcml.workloads.jets.figures.run import centre_images, run_figures
 
@@ -20,17 +19,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hpcml.workloads.jets.calibration import SweepPoint
+    from hpcml.workloads.jets.evaluation import EvaluationSettings
+    from hpcml.workloads.jets.runs import Runs
 
 
-def scan_figures(table: Input, parameters: Any, statistic: str) -> Iterator[Figure]:
-    """The null distribution of `statistic`, one run, and centres of a merged scan."""
-    found = runs.runs_of(table, [parameter.name for parameter in fields(parameters)])
+def scan_figures(
+    table: Input, found: Sequence[Runs], *, how: EvaluationSettings, statistic: str
+) -> Iterator[Figure]:
+    """The null distribution of `statistic`, one run, and centres of a merged scan with the runs `found`."""
     # one picture cannot show a sweep of everything: other parameters stay at their first value
     found = [group for group in found if group.others == found[0].others]
     points = calibration.sweep_points(found, table.array(statistic, "statistics"))
     if any(point.injected == 0 and point.resampled.size for point in points):
         yield null_distribution(points, statistic)
-    yield from run_figures(table, parameters.evaluation)
+    yield from run_figures(table, how)
     pictures = np.asarray(table.array("value", "centre_images"))
     if pictures.size:
         jets = np.asarray(table.array("background", "counts")[0]).sum(axis=0, dtype=np.int64)

@@ -170,15 +170,18 @@ class ClusterScan(Workload):
         """The statistic `mls_two_sided` for each combination of swept values, in the order of the table."""
         from hpcml.workloads.jets import calibration
 
-        found = runs.runs_of(table, [parameter.name for parameter in fields(self.parameters)])
-        return calibration.headline(
-            calibration.sweep_points(found, table.array(HEADLINE, "statistics")), HEADLINE
-        )
+        points = calibration.sweep_points(self._runs(table), table.array(HEADLINE, "statistics"))
+        return calibration.headline(points, HEADLINE)
 
     def report(self, table: Input, earlier: Mapping[str, Input]) -> Iterable[Figure]:
         from hpcml.workloads.jets.figures.scan import scan_figures
 
-        return scan_figures(table, self.parameters, HEADLINE)
+        return scan_figures(table, self._runs(table), how=self.parameters.evaluation, statistic=HEADLINE)
+
+    def _runs(self, table: Input) -> list[runs.Runs]:
+        """The runs of a merged scan; parameters that only decide which units exist tell no runs apart."""
+        names = {parameter.name for parameter in fields(self.parameters)} - self.unit_parameters
+        return runs.runs_of(table, sorted(names))
 
     def _weights(
         self, shared: ScanData, b: int, ctx: Context

@@ -52,8 +52,8 @@ export HDF5_USE_FILE_LOCKING=FALSE
 export HOME="${HOME:-${TMPDIR:-/tmp}}"
 
 
-# One shard begins here. A job whose own shard ended at once takes along shards that nobody has begun: then
-# there is nothing left to do, and no Python to start. (What counts as done is in the parts, not here.)
+# A shard that begins is noted here. A job whose own shard ended at once claims shards that no other has begun:
+# their own jobs then have nothing to do, and start no Python. (What is done is in the parts, not here.)
 begun=/campaigns/toys/submit/attempt-0001/prepare/begun
 mkdir -p "$begun"
 if ! (set -C; echo "$shard" >"$begun/$shard") 2>/dev/null && [ -e "$begun/$shard" ]; then
@@ -65,7 +65,7 @@ if ! (set -C; echo "$shard" >"$begun/$shard") 2>/dev/null && [ -e "$begun/$shard
         sleep 1
     done
     if [ "$by" != "$shard" ] && [ -e "$begun/$shard.done" ]; then
-        printf 'hpcml: step %s shard %s was taken along by shard %s: ends with exit code 0\n' \
+        printf 'hpcml: step %s shard %s was claimed by the job of shard %s: ends with exit code 0\n' \
             prepare "$shard" "$by"
         exit 0
     fi
@@ -89,9 +89,9 @@ while :; do
     [ "$pending" = 1 ] || break
 done
 trap - USR1 TERM INT
-# MPICH's mpiexec says the bare number of the signal that ended a rank; no exit code of ours is among them
+# MPICH's mpiexec exits with the bare number of the signal that ended a rank; no exit code of hpcml is one
 case $code in [6-9]|1[0-5]) code=$((128 + code)) ;; esac
-# told to stop before Python could listen: nothing was begun, so nothing is lost
+# asked to stop before Python could listen: nothing was begun, so nothing is lost
 case $asked$code in 1138|1143) code=85 ;; esac
 printf 'hpcml: step %s shard %s ends with exit code %s, %(%F %T)T\n' \
     prepare "$shard" "$code" -1
@@ -100,8 +100,8 @@ if [ "$code" = 85 ] && [ "$restarts" -ge 20 ]; then
     code=3
 fi
 if [ "$verdict" = merge ]; then
-    # DAGMan removes all other shards when one job of the node fails. So after its last try a shard says 0,
-    # and the merge, which looks at the parts, says what is missing.
+    # DAGMan removes all other shards when one job of the node fails. So after its last try a shard exits with 0,
+    # and the merge, which looks at the parts, reports what is missing.
     case $code in
     0|2|85) last=no ;;
     1|5) last=yes ;;

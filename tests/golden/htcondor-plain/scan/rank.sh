@@ -51,7 +51,7 @@ export VECLIB_MAXIMUM_THREADS=1
 export HDF5_USE_FILE_LOCKING=FALSE
 export HOME="${HOME:-${TMPDIR:-/tmp}}"
 
-# Open MPI refuses to run as root, and more ranks than cores, unless told otherwise; MPICH reads none of it
+# Open MPI refuses root, and more ranks than cores, unless it is asked; MPICH reads none of this
 if [ "$(id -u)" = 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
@@ -59,8 +59,8 @@ export PRTE_MCA_rmaps_default_mapping_policy="${PRTE_MCA_rmaps_default_mapping_p
 export PRTE_MCA_hwloc_default_binding_policy="${PRTE_MCA_hwloc_default_binding_policy-none}"
 export OMPI_MCA_osc="${OMPI_MCA_osc-^ucx}"
 
-# One shard begins here. A job whose own shard ended at once takes along shards that nobody has begun: then
-# there is nothing left to do, and no Python to start. (What counts as done is in the parts, not here.)
+# A shard that begins is noted here. A job whose own shard ended at once claims shards that no other has begun:
+# their own jobs then have nothing to do, and start no Python. (What is done is in the parts, not here.)
 begun=/campaigns/toys/submit/attempt-0001/scan/begun
 mkdir -p "$begun"
 if ! (set -C; echo "$shard" >"$begun/$shard") 2>/dev/null && [ -e "$begun/$shard" ]; then
@@ -72,7 +72,7 @@ if ! (set -C; echo "$shard" >"$begun/$shard") 2>/dev/null && [ -e "$begun/$shard
         sleep 1
     done
     if [ "$by" != "$shard" ] && [ -e "$begun/$shard.done" ]; then
-        printf 'hpcml: step %s shard %s was taken along by shard %s: ends with exit code 0\n' \
+        printf 'hpcml: step %s shard %s was claimed by the job of shard %s: ends with exit code 0\n' \
             scan "$shard" "$by"
         exit 0
     fi
@@ -99,9 +99,9 @@ while :; do
     [ "$pending" = 1 ] || break
 done
 trap - USR1 TERM INT
-# MPICH's mpiexec says the bare number of the signal that ended a rank; no exit code of ours is among them
+# MPICH's mpiexec exits with the bare number of the signal that ended a rank; no exit code of hpcml is one
 case $code in [6-9]|1[0-5]) code=$((128 + code)) ;; esac
-# told to stop before Python could listen: nothing was begun, so nothing is lost
+# asked to stop before Python could listen: nothing was begun, so nothing is lost
 case $asked$code in 1138|1143) code=85 ;; esac
 printf 'hpcml: step %s shard %s ends with exit code %s, %(%F %T)T\n' \
     scan "$shard" "$code" -1
@@ -110,8 +110,8 @@ if [ "$code" = 85 ] && [ "$restarts" -ge 20 ]; then
     code=3
 fi
 if [ "$verdict" = merge ]; then
-    # DAGMan removes all other shards when one job of the node fails. So after its last try a shard says 0,
-    # and the merge, which looks at the parts, says what is missing.
+    # DAGMan removes all other shards when one job of the node fails. So after its last try a shard exits with 0,
+    # and the merge, which looks at the parts, reports what is missing.
     case $code in
     0|2|85) last=no ;;
     1|5) last=yes ;;

@@ -71,13 +71,13 @@ while :; do
     [ "$pending" = 1 ] || break
 done
 trap - USR1 TERM INT
-# MPICH's mpiexec says the bare number of the signal that ended a rank; no exit code of ours is among them
+# MPICH's mpiexec exits with the bare number of the signal that ended a rank; no exit code of hpcml is one
 case $code in [6-9]|1[0-5]) code=$((128 + code)) ;; esac
-# told to stop before Python could listen: nothing was begun, so nothing is lost
+# asked to stop before Python could listen: nothing was begun, so nothing is lost
 case $asked$code in 1138|1143) code=85 ;; esac
 printf 'hpcml: step %s shard %s ends with exit code %s, %(%F %T)T\n' \
     prepare "$shard" "$code" -1
-# the one file that goes back; there is no time for it twice
+# the one file that goes back; there is no time to make it twice
 trap '' USR1 TERM INT
 /opt/hpcml/bin/python -m hpcml pack sandbox --shard "$shard" || {
     printf 'hpcml: what was recorded could not be packed\n'
@@ -88,8 +88,8 @@ if [ "$code" = 85 ] && [ "$restarts" -ge 20 ]; then
     code=3
 fi
 if [ "$verdict" = merge ]; then
-    # DAGMan removes all other shards when one job of the node fails. So after its last try a shard says 0,
-    # and the merge, which looks at the parts, says what is missing.
+    # DAGMan removes all other shards when one job of the node fails. So after its last try a shard exits with 0,
+    # and the merge, which looks at the parts, reports what is missing.
     case $code in
     0|2|85) last=no ;;
     1|5|3) last=yes ;;

@@ -36,7 +36,7 @@ export VECLIB_MAXIMUM_THREADS=1
 export HDF5_USE_FILE_LOCKING=FALSE
 export HOME="${HOME:-${TMPDIR:-/tmp}}"
 
-# Open MPI refuses to run as root, and more ranks than cores, unless told otherwise; MPICH reads none of it
+# Open MPI refuses root, and more ranks than cores, unless it is asked; MPICH reads none of this
 if [ "$(id -u)" = 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
@@ -63,9 +63,9 @@ while :; do
     [ "$pending" = 1 ] || break
 done
 trap - USR1 TERM INT
-# MPICH's mpiexec says the bare number of the signal that ended a rank; no exit code of ours is among them
+# MPICH's mpiexec exits with the bare number of the signal that ended a rank; no exit code of hpcml is one
 case $code in [6-9]|1[0-5]) code=$((128 + code)) ;; esac
-# told to stop before Python could listen: nothing was begun, so nothing is lost
+# asked to stop before Python could listen: nothing was begun, so nothing is lost
 case $asked$code in 1138|1143) code=85 ;; esac
 printf 'hpcml: step %s shard %s ends with exit code %s, %(%F %T)T\n' \
     scan "$shard" "$code" -1

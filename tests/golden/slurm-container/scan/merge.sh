@@ -23,7 +23,7 @@ export HOME="${HOME:-${TMPDIR:-/tmp}}"
 
 apptainer exec --bind '/campaigns/toys,/data/a b' '/images/toys 1.sif' python3 -m hpcml merge /campaigns/toys --step scan
 code=$?
-# what another try can cure (time, memory, a lost node, preemption) is tried again, a few times
+# what another try can change (time, memory, a lost node, preemption) is tried again, a few times
 if [ "$code" = 3 ]; then
     apptainer exec --bind '/campaigns/toys,/data/a b' '/images/toys 1.sif' python3 -m hpcml resume /campaigns/toys --automatic 1
     goes_on=$?  # 85: a later attempt is under way

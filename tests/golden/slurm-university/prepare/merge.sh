@@ -29,7 +29,7 @@ export TOY_TEXT='it'"'"'s $HOME 100%'
 
 /opt/hpcml/bin/python -m hpcml merge /campaigns/toys --step prepare
 code=$?
-# what another try can cure (time, memory, a lost node, preemption) is tried again, a few times
+# what another try can change (time, memory, a lost node, preemption) is tried again, a few times
 if [ "$code" = 3 ]; then
     /opt/hpcml/bin/python -m hpcml resume /campaigns/toys --automatic 1
     goes_on=$?  # 85: a later attempt is under way

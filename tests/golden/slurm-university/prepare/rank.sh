@@ -12,7 +12,7 @@
 #        128+n  ended by signal n
 shard=${1:?which shard? usage: bash rank.sh SHARD}
 restarts=${SLURM_RESTART_COUNT:-0}
-# what sbatch was told not to export must not keep srun from handing on what is exported below
+# `--export=NONE` of sbatch must not keep srun from handing on what is exported below
 export SLURM_EXPORT_ENV=ALL
 
 # TERM becomes USR1: Open MPI kills its ranks 0.2 s after mpiexec gets TERM, and every launcher hands USR1
@@ -45,8 +45,8 @@ export HOME="${HOME:-${TMPDIR:-/tmp}}"
 export TOY_TEXT='it'"'"'s $HOME 100%'
 
 
-# One shard begins here. A job whose own shard ended at once takes along shards that nobody has begun: then
-# there is nothing left to do, and no Python to start. (What counts as done is in the parts, not here.)
+# A shard that begins is noted here. A job whose own shard ended at once claims shards that no other has begun:
+# their own jobs then have nothing to do, and start no Python. (What is done is in the parts, not here.)
 begun=/campaigns/toys/submit/attempt-0001/prepare/begun
 mkdir -p "$begun"
 if ! (set -C; echo "$shard" >"$begun/$shard") 2>/dev/null && [ -e "$begun/$shard" ]; then
@@ -58,7 +58,7 @@ if ! (set -C; echo "$shard" >"$begun/$shard") 2>/dev/null && [ -e "$begun/$shard
         sleep 1
     done
     if [ "$by" != "$shard" ] && [ -e "$begun/$shard.done" ]; then
-        printf 'hpcml: step %s shard %s was taken along by shard %s: ends with exit code 0\n' \
+        printf 'hpcml: step %s shard %s was claimed by the job of shard %s: ends with exit code 0\n' \
             prepare "$shard" "$by"
         exit 0
     fi
@@ -81,24 +81,24 @@ while :; do
     [ "$pending" = 1 ] || break
 done
 trap - USR1 TERM INT
-# MPICH's mpiexec says the bare number of the signal that ended a rank; no exit code of ours is among them
+# MPICH's mpiexec exits with the bare number of the signal that ended a rank; no exit code of hpcml is one
 case $code in [6-9]|1[0-5]) code=$((128 + code)) ;; esac
-# told to stop before Python could listen: nothing was begun, so nothing is lost
+# asked to stop before Python could listen: nothing was begun, so nothing is lost
 case $asked$code in 1138|1143) code=85 ;; esac
 printf 'hpcml: step %s shard %s ends with exit code %s, %(%F %T)T\n' \
     prepare "$shard" "$code" -1
 # Interrupted in good order: back into the queue under the same id. Where scontrol is not installed on
-# the nodes the code 85 says it, and `hpcml resume` does it.
+# the nodes, exit code 85 is all that is left of it, and `hpcml resume` submits the shard again.
 # Never by SLURM_JOB_ID: one task of an array has the id of the array, and would requeue all its siblings.
 if [ "$code" = 85 ] && [ -n "${SLURM_ARRAY_TASK_ID:-}" ]; then
     task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
     if [ "$restarts" -ge 20 ]; then
         printf 'hpcml: restarted %s times already (max_restarts), not again by itself\n' "$restarts"
     else
-        # said before it is done: SLURM ends this script while scontrol is still answering
+        # printed before it is done: SLURM ends this script while scontrol is still answering
         printf 'hpcml: asks to be requeued\n'
         command -v scontrol >/dev/null && timeout 60 scontrol requeue "$task" ||
-            printf 'hpcml: could not requeue from here; `hpcml resume` will\n'
+            printf 'hpcml: could not requeue from here; hpcml resume %s will\n' /campaigns/toys
     fi
 fi
 exit "$code"

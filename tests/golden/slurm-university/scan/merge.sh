@@ -29,12 +29,12 @@ export TOY_TEXT='it'"'"'s $HOME 100%'
 
 /opt/hpcml/bin/python -m hpcml merge /campaigns/toys --step scan
 code=$?
-# what another try can cure (time, memory, a lost node, preemption) is tried again, a few times
+# what another try can change (time, memory, a lost node, preemption) is tried again, a few times
 if [ "$code" = 3 ]; then
     /opt/hpcml/bin/python -m hpcml resume /campaigns/toys --automatic 1
     goes_on=$?  # 85: a later attempt is under way
 fi
-# the campaign has ended: one message. Not while a later attempt is under way, whose last merge tells
+# the campaign has ended: one message. Not while a later attempt is under way, whose last merge sends it
 if [ "${goes_on:-0}" != 85 ]; then
 HPCML_CAMPAIGN=toys HPCML_DIR=/campaigns/toys HPCML_EXIT_CODE=$code \
     /bin/sh -c 'echo "ended with $HPCML_EXIT_CODE"' || printf 'hpcml: the notify command failed\n'

@@ -62,9 +62,9 @@ def test_only_the_last_start_counts() -> None:
     assert found == JobOutput(error="error: x")
 
 
-def test_a_shard_that_another_one_took_along_is_no_proof_of_the_node() -> None:
-    line = "hpcml: step scan shard 3 was taken along by shard 1: ends with exit code 0"
-    assert _read(START.format(0), line) == JobOutput(code=0, taken_along=True)
+def test_a_shard_claimed_by_another_job_is_no_proof_of_the_node() -> None:
+    line = "hpcml: step scan shard 3 was claimed by the job of shard 1: ends with exit code 0"
+    assert _read(START.format(0), line) == JobOutput(code=0, claimed_by_another=True)
 
 
 @pytest.mark.parametrize(

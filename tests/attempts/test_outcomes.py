@@ -7,23 +7,22 @@ from collections import Counter
 import pytest
 
 from hpcml.attempts.jobs import ShardJob
-from hpcml.attempts.outcomes import JobOutcome, StepOutcomes, blamed
-from hpcml.schedulers.base import JobRecord, JobRef
-from hpcml.schedulers.diagnosis import explain
+from hpcml.attempts.outcomes import JobOutcome, StepOutcomes, blame_nodes
+from hpcml.schedulers.base import JobRecord, JobRef, scheduler
 from hpcml.schedulers.failures import Failure
 from hpcml.states import JobState
 
 
 def _failed(node: str, code: int = 127, count: int = 1) -> list[JobOutcome]:
     record = JobRecord(JobState.FAILED, exit_code=code, node=node)
-    diagnosis = explain("slurm", record)
+    diagnosis = scheduler("slurm").diagnose(record)
     return [
         JobOutcome(ShardJob("scan", 1, at, JobRef("7", at), record), record, diagnosis) for at in range(count)
     ]
 
 
 def _blamed(found: list[JobOutcome], **well: int) -> StepOutcomes:
-    return blamed(found, Counter(one.record.node for one in found), Counter(well))
+    return blame_nodes(found, Counter(one.record.node for one in found), Counter(well))
 
 
 def test_a_node_without_python_is_named() -> None:
@@ -45,7 +44,7 @@ def test_any_failure_that_other_nodes_do_not_know_is_the_node_s(code: int) -> No
     assert {one.diagnosis.failure for one in found.found} == {Failure.NODE}
 
 
-def test_twice_is_not_once() -> None:
+def test_one_failure_on_a_node_does_not_blame_it() -> None:
     found = _blamed(_failed("n2", 42), n1=5)
     assert not found.bad and found.found[0].diagnosis.failure is Failure.UNKNOWN
 
@@ -67,11 +66,11 @@ def test_failures_everywhere_are_not_the_node_s() -> None:
 def test_nodes_that_died_are_avoided_though_nothing_ended_well_yet() -> None:
     found = [*_failed("n1"), *_failed("n2")]
     lost = JobRecord(JobState.NODE_LOST, node="n1")
-    found[0] = JobOutcome(found[0].job, lost, explain("slurm", lost))
+    found[0] = JobOutcome(found[0].job, lost, scheduler("slurm").diagnose(lost))
     assert _blamed(found).bad == ("n1", "n2")
 
 
 def test_units_that_fail_and_memory_blame_no_node() -> None:
     two = _failed("n2", 3, 2) + _failed("n2", 137, 2)
-    found = blamed(two, Counter(), Counter(n1=4))
+    found = blame_nodes(two, Counter(), Counter(n1=4))
     assert not found.bad and found.found == two
