@@ -155,7 +155,7 @@ def headline(points: Columns, samples: Columns, crossings: Columns) -> dict[str,
     For each statistic, and with `_fit` after its name for the classical search:
     _null_size. _observed, _observed_p, _observed_z with errors: the data set itself, where it was scanned.
     _injected_events, _median_z, _median_z_is_bound: arrays, by number of injected events.
-    _events_at_3_sigma (the level asked for): events for that median Z, NaN if nowhere.
+    _at_3_sigma_events (the level asked for): events for that median Z, NaN if nowhere.
     """
     results: dict[str, Any] = {}
     for row, (statistic, method) in enumerate(
@@ -181,7 +181,8 @@ def headline(points: Columns, samples: Columns, crossings: Columns) -> dict[str,
             results[f"{name}_injected_events"] = own["injected"][filled]
             results[f"{name}_median_z"] = own["z"][filled, 1]
             results[f"{name}_median_z_is_bound"] = own["z_is_bound"][filled, 1].astype(np.bool_)
-            results[f"{name}_events_at_{crossings['z'][row]:g}_sigma"] = float(crossings["events"][row])
+            level = float(crossings["z"][row])
+            results[f"{name}_at_{level:g}_sigma_events"] = float(crossings["events"][row])
     return results
 
 

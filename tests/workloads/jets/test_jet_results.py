@@ -219,7 +219,7 @@ def test_the_summary_of_a_search(significances):
         ("chisq_ndof", b"chisq_ndof", b"scan"), ("chisq_ndof_fit", b"chisq_ndof", b"fit"),
     ):  # fmt: skip
         row = (crossings["statistic"] == statistic) & (crossings["method"] == method)
-        assert summary[f"{name}_events_at_3_sigma"] == pytest.approx(crossings["events"][row][0], nan_ok=True)
+        assert summary[f"{name}_at_3_sigma_events"] == pytest.approx(crossings["events"][row][0], nan_ok=True)
 
 
 def test_a_sweep_of_significances_has_no_summary(scanned):
