@@ -1,4 +1,4 @@
-"""Times what the emulsion benchmark compares: `python -m tests.benchmarks.emulsion_timed NAME` prints JSON."""
+"""Times for the emulsion benchmark: `python -m tests.benchmarks.emulsion_timed NAME` prints JSON."""
 
 from __future__ import annotations
 
