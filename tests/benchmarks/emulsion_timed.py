@@ -1,4 +1,4 @@
-"""What the emulsion benchmark times: `python -m tests.benchmarks.emulsion_timed NAME` prints seconds as JSON."""
+"""What the emulsion benchmark times: `python -m tests.benchmarks.emulsion_timed NAME` prints JSON."""
 
 from __future__ import annotations
 
