@@ -49,7 +49,7 @@ def test_units_are_repeatable_and_results_fit(steps, kind, inputs, parameters):
 
 def test_a_comparison_of_a_step_with_itself_is_equal(steps):
     found = check_workload(
-        ComparedShowers, {"min_size": 10}, {name: steps["sizes"] for name in ("data", "simulation")}
+        ComparedShowers, {"min_size": 10}, dict.fromkeys(("data", "simulation"), steps["sizes"])
     )
     histograms = found["comparison"]["histograms"]
     assert histograms["data"].tolist() == histograms["simulation"].tolist()
