@@ -1,7 +1,4 @@
-"""Parts -> one table per step; refuses gaps, contradictions, foreign and damaged files.
-
-When a merge may be made and what it says.
-"""
+"""Merges the parts of a step into its table; refuses gaps, contradictions, foreign and damaged files."""
 
 from __future__ import annotations
 
@@ -39,7 +36,8 @@ OnConflict = Literal["refuse", "first"]
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
-    """What a merge did. `fresh` is False when the table already said exactly this."""
+    """What a merge did. fresh: False when the table was made from exactly this before. listed: steps whose
+    units are listed now."""
 
     step: str
     fresh: bool
