@@ -88,6 +88,6 @@ def test_a_run_ends_with_what_a_physicist_reads(shipped):
                 assert name.removesuffix("_error") in summary
     assert {"roc_auc_error", "efficiency_error", "purity_error"} <= set(applied)
     assert {"efficiency_error", "intercept", "slope"} <= set(energies)
-    # data know no truth: nothing is said of what needs one
+    # data know no truth: there is no number that needs one
     assert not table(shipped, "data", "apply").summary()
     assert "resolution" not in table(shipped, "data", "energy").summary()
