@@ -122,7 +122,10 @@ def logs(directory: Path, step_name: str | None, shard: int | None, lines: int) 
 
     opened = open_campaign(directory)
     history = History.read(opened.layout.journal)
-    for log in log_files(opened, history, step=step_name, shard=shard):
+    found = log_files(opened, history, step=step_name, shard=shard)
+    if not found:
+        click.echo("no job has printed anything yet")
+    for log in found:
         click.echo(f"==> {log.path}")
         for line in log.tail(lines):
             click.echo(line)

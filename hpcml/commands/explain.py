@@ -93,7 +93,8 @@ def _step(step: OpenStep, jobs: Jobs, history: History) -> list[Reason]:
             )
         )
     if not reasons:
-        sentence = f"Not computed yet: {counted(len(ledger.missing), 'unit')}."
+        are = "is" if len(ledger.missing) == 1 else "are"
+        sentence = f"{counted(len(ledger.missing), 'unit')} {are} not computed yet."
         reasons.append(Reason(step.name, sentence, "`hpcml resume {root}` computes what is missing"))
     return reasons
 
