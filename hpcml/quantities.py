@@ -49,6 +49,11 @@ def with_unit(name: str) -> tuple[str, str]:
     return " ".join(words[:-1] if unit else words), unit
 
 
+def counted(number: int, noun: str) -> str:
+    """'1 unit', '3 units'."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def measured(value: float | bool, error: float | None = None, unit: str = "") -> str:
     """'0.213 +- 0.012 GeV': the error with two digits, the value to the same place (as the PDG does).
 

@@ -140,11 +140,11 @@ def _attempts_without_progress(step: str, history: History, done: int) -> int:
 
 
 def _memory_remedy(attempt: Try, *, held: bool) -> str:
-    cancel = "`hpcml cancel`, then " if held else ""
+    cancel = "`hpcml cancel {root}`, then " if held else ""
     if not attempt.again:
-        return f"{cancel}{attempt.why}; `hpcml plan` what you changed, then `hpcml resume`"
+        return f"{cancel}{attempt.why}; then `hpcml plan` the changed job file and `hpcml resume {{root}}`"
     itself = "below options.memory_ceiling of the site it starts again by itself; else " if held else ""
-    return f"{itself}{cancel}`hpcml resume`, which asks for {attempt.why}"
+    return f"{itself}{cancel}`hpcml resume {{root}}`, which asks for {attempt.why}"
 
 
 def _last_request(step: str, planned: Resources, history: History) -> _Last:

@@ -10,6 +10,7 @@ import click
 
 from hpcml.cli.options import DIR, DRY_RUN, FOLDER, JOB_OR_DIR, SET, SITE, STEP, open_campaign, planned
 from hpcml.errors import EXIT_INTERRUPTED, SchedulerError
+from hpcml.quantities import counted
 
 if TYPE_CHECKING:
     from hpcml.directory.opened import OpenCampaign
@@ -81,7 +82,7 @@ def resume_there(
 @click.command()
 @DIR
 def explain(directory: Path) -> None:
-    """Why is it not done? Pending, held and failed jobs in plain sentences, each with its remedy."""
+    """Why a campaign is not done. Pending, held and failed jobs in plain sentences, each with its remedy."""
     from hpcml.commands.explain import explain as find_reasons
 
     reasons = find_reasons(open_campaign(directory))
@@ -97,7 +98,7 @@ def explain(directory: Path) -> None:
 @DIR
 @click.option("--dry-run", is_flag=True, help="Show the call only.")
 def cancel(directory: Path, dry_run: bool) -> None:
-    """Take the campaign's jobs out of the queue; what is recorded stays."""
+    """Take the campaign's jobs out of the queue. What is recorded stays."""
     from hpcml.commands.cancel import cancel as cancel_jobs
 
     command, live = cancel_jobs(open_campaign(directory), dry_run=dry_run)
@@ -106,7 +107,7 @@ def cancel(directory: Path, dry_run: bool) -> None:
     elif dry_run:
         click.echo(" ".join(command))
     else:
-        click.echo(f"cancelled {live} jobs")
+        click.echo(f"cancelled {counted(live, 'job')}")
 
 
 @click.command()
@@ -115,13 +116,16 @@ def cancel(directory: Path, dry_run: bool) -> None:
 @click.option("--shard", type=click.IntRange(0), default=None, help="Only this shard.")
 @click.option("--lines", type=click.IntRange(1), default=20, show_default=True, help="Of each file's end.")
 def logs(directory: Path, step_name: str | None, shard: int | None, lines: int) -> None:
-    """What jobs printed, the end of each file."""
+    """What jobs printed: the end of each file."""
     from hpcml.commands.logs import log_files
     from hpcml.directory.history import History
 
     opened = open_campaign(directory)
     history = History.read(opened.layout.journal)
-    for log in log_files(opened, history, step=step_name, shard=shard):
+    found = log_files(opened, history, step=step_name, shard=shard)
+    if not found:
+        click.echo("no job has printed anything yet")
+    for log in found:
         click.echo(f"==> {log.path}")
         for line in log.tail(lines):
             click.echo(line)
@@ -134,7 +138,7 @@ def site() -> None:
 
 @site.command("list")
 def site_list() -> None:
-    """Names and files of all sites; yours in ~/.config/hpcml/sites come first."""
+    """Names and files of all sites. Yours in ~/.config/hpcml/sites come first."""
     from hpcml.jobfile.sites import sites
 
     for name, path in sites():
@@ -159,7 +163,7 @@ def site_show(name: str) -> None:
 @click.option("--workload", help="Can a worker import it?")
 @click.option("--timeout", default=300.0, show_default=True, help="Seconds to wait for the probe job.")
 def site_check(name: str, job: bool, workload: str | None, timeout: float) -> None:
-    """Is the scheduler there, which MPI starts ranks, does a probe job come back?"""
+    """Check a site. Is the scheduler there, which MPI starts ranks, does a probe job come back?"""
     import secrets
 
     from hpcml import registry
@@ -205,7 +209,7 @@ def pack(folder: Path, shard: int) -> None:
 
     note = read_sandbox_note(folder)
     if note is None:
-        raise UsageError(f"{folder} is no sandbox", "rank.sh calls this where its shard has computed")
+        raise UsageError(f"{folder} is not a sandbox", "rank.sh calls this where its shard has computed")
     click.echo(pack_outputs(Layout(folder), note, shard).name)
 
 

@@ -28,6 +28,7 @@ from hpcml.cli.options import (
     open_campaign,
     planned,
 )
+from hpcml.quantities import counted
 
 if TYPE_CHECKING:
     from hpcml.commands.run import RunOptions
@@ -100,7 +101,7 @@ def plan(
     click.echo(f"{done.root}: {done.what}")
     for name, count in done.units.items():
         if count >= 0:
-            click.echo(f"  {name}: {count} units")
+            click.echo(f"  {name}: {counted(count, 'unit')}")
         else:
             click.echo(f"  {name}: units are listed when {', '.join(done.waiting_for[name])} is merged")
 
@@ -119,7 +120,7 @@ def run(
     job: Path, overrides: tuple[str, ...], site: str | None, folder: Path | None, hash_mode: HashMode,
     step_name: str | None, ranks: int | None, shards: int | None, allow_missing: bool,
 ) -> None:  # fmt: skip
-    """Do all of a campaign on this machine: plan, compute, merge, report."""
+    """Do all of a campaign on this machine. Plan, compute, merge and report."""
     from hpcml.commands.run import RunOptions
 
     opened = planned(job, overrides, site, folder, hash_mode)
@@ -165,7 +166,7 @@ def resume(
     automatic: int | None,
     dry_run: bool,
 ) -> int:
-    """Compute what is missing, then merge; on a cluster, submit what is missing."""
+    """Compute what is missing, then merge. On a cluster, submit what is missing."""
     from hpcml.commands.run import RunOptions
 
     opened = open_campaign(directory)
@@ -200,7 +201,10 @@ def work(
     ranks: int | None,
     claims: Path | None,
 ) -> int:
-    """Compute one shard, on all ranks of this MPI world: mpiexec -n R hpcml work ..."""
+    """Compute one shard, on all ranks of an MPI world.
+
+    For example: mpiexec -n 4 hpcml work DIRECTORY --step scan --shard 7
+    """
     from hpcml.commands.work import work as compute
     from hpcml.worker.assignment import ShardRequest
 
@@ -218,7 +222,7 @@ def work(
 @click.option("--on-conflict", type=click.Choice(["refuse", "first"]), default="refuse", show_default=True,
               help="Two different results of one unit: refuse, or keep the first file by name.")  # fmt: skip
 def merge(directory: Path, step_name: str | None, allow_missing: bool, on_conflict: Any) -> None:
-    """Parts -> one table per step; refuses gaps."""
+    """Merge parts into one table per step. Refuses when units are missing."""
     from hpcml.cli.progress import shown_progress
     from hpcml.cli.text import merged_lines, summary_lines
     from hpcml.commands.merge import merge as merge_step

@@ -74,7 +74,7 @@ def _show_status(found: CampaignStatus, *, clear: bool) -> None:
     "--set-aside", is_flag=True, help="Move damaged files away, so that resume computes them again."
 )
 def verify(directory: Path, as_json: bool, set_aside: bool) -> None:
-    """Re-read everything, check every checksum, print one content digest per table."""
+    """Check every file against its checksums. Prints one content digest per table."""
     from hpcml.commands.verify import verify as check
 
     found = check(open_campaign(directory), set_aside=set_aside)
@@ -111,8 +111,11 @@ def units(directory: Path, step_name: str | None, state: str, as_json: bool) -> 
     from hpcml.directory.intake import reading
 
     opened = open_campaign(directory)
+    steps = chosen_steps(opened, step_name)
     with reading(opened) as history:
-        rows = [row for step in chosen_steps(opened, step_name) for row in list_units(step, history, state)]
+        # a step that waits for others has no units yet: an error only where it is asked for by name
+        listed = steps if step_name else [step for step in steps if step.listed()]
+        rows = [row for step in listed for row in list_units(step, history, state)]
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
@@ -125,17 +128,18 @@ def units(directory: Path, step_name: str | None, state: str, as_json: bool) -> 
 @click.command()
 @click.argument("name", required=False)
 def workloads(name: str | None) -> None:
-    """List workloads, or describe one: its parameters, inputs and columns."""
+    """List workloads, or describe one. Its parameters, inputs and columns are shown."""
     from hpcml import registry
-    from hpcml.commands.workloads import describe
+    from hpcml.commands.workloads import describe, purpose
 
     if name:
         for line in describe(registry.load(name), name):
             click.echo(line)
         return
-    for known in registry.known_names():
-        purpose = (registry.load(known).__doc__ or "").strip().partition("\n")[0]
-        click.echo(f"{known:<16} {purpose}")
+    names = registry.known_names()
+    width = max(map(len, names))
+    for known in names:
+        click.echo(f"{known:<{width}}  {purpose(registry.load(known))}")
 
 
 @click.command()

@@ -108,7 +108,10 @@ def _usage_hint(error: click.ClickException) -> str:
 @cli.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print what makes your shell complete hpcml's words: eval "$(hpcml completion bash)"."""
+    """Print the script for completion in your shell.
+
+    To use it now: eval "$(hpcml completion bash)"
+    """
     from click.shell_completion import get_completion_class
 
     found = get_completion_class(shell)

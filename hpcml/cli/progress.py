@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hpcml.cli.text import merged_lines, rate_text, time_text
+from hpcml.quantities import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -50,7 +51,7 @@ class PlainProgress:
     def step(self, name: str, total: int, done: int) -> None:
         self._name, self._total, self._first = name, total, done
         self._begun = self._said = time.monotonic()
-        self.say(f"{name}: {total} units, {done} done before")
+        self.say(f"{name}: {counted(total, 'unit')}, {done} done before")
 
     def units(self, done: int, failed: int) -> None:
         now = time.monotonic()

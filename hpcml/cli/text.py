@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpcml.quantities import measured, with_unit
+from hpcml.quantities import counted, measured, with_unit
 
 if TYPE_CHECKING:
     from hpcml.attempts.submission import SubmitResult
@@ -25,7 +25,7 @@ def merged_lines(merged: MergeResult) -> Iterator[str]:
     missing = f", {merged.missing} MISSING" if merged.missing else ""
     doubled = f", {merged.doubled} computed twice (and equal)" if merged.doubled - merged.conflicts else ""
     conflicts = f", {merged.conflicts} CONFLICTS" if merged.conflicts else ""
-    yield f"{merged.step}: {word}, {merged.units} units{missing}{doubled}{conflicts}"
+    yield f"{merged.step}: {word}, {counted(merged.units, 'unit')}{missing}{doubled}{conflicts}"
     for name in merged.listed:
         yield f"  units of {name} are listed"
 
@@ -57,7 +57,7 @@ def summary_lines(step: str, summary: Mapping[str, Any]) -> Iterator[str]:
 
 
 def status_lines(found: CampaignStatus) -> Iterator[str]:
-    queue = f"  {found.jobs} jobs queued or running" if found.jobs else ""
+    queue = f"  {counted(found.jobs, 'job')} queued or running" if found.jobs else ""
     yield f"{found.campaign}  {found.root}{queue}"
     if found.scheduler_error:
         yield f"the scheduler does not answer: {found.scheduler_error}"
@@ -88,7 +88,7 @@ def status_lines(found: CampaignStatus) -> Iterator[str]:
         for line in [*step.damaged, *(f"{name}: of another campaign" for name in step.foreign)][:5]:
             yield f"  DAMAGED: {line}"
         if step.doubled:
-            yield f"  {step.doubled} units are recorded more than once"
+            yield f"  recorded more than once: {counted(step.doubled, 'unit')}"
 
 
 def sent_lines(sent: SubmitResult, dry_run: bool) -> Iterator[str]:
@@ -106,9 +106,11 @@ def efficiency_lines(steps: list[StepEfficiency]) -> Iterator[str]:
         if not step.starts:
             yield f"{step.name}: not started"
             continue
+        # what a killed start recorded is kept: its time is an upper bound of what was lost
+        lost = f", {step.killed} killed (up to {step.lost / 3600:.2f} rank hours lost)" if step.killed else ""
         yield (
-            f"{step.name}: {100 * step.efficiency:.0f} % of {step.allocated / 3600:.2f} core hours computed,"
-            f" {step.lost / 3600:.2f} lost to {step.killed} killed of {step.starts} starts"
+            f"{step.name}: CPUs were busy for {100 * step.efficiency:.0f} % of {step.allocated / 3600:.2f}"
+            f" core hours; {counted(step.starts, 'start')}{lost}"
         )
         if step.peak_memory:
             yield (

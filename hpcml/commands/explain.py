@@ -16,6 +16,7 @@ from hpcml.directory.history import Failures, History
 from hpcml.directory.intake import reading
 from hpcml.directory.opened import OpenCampaign, OpenStep
 from hpcml.errors import EXIT_INCOMPLETE
+from hpcml.quantities import counted
 from hpcml.schedulers.base import ranges, scheduler
 from hpcml.schedulers.failures import with_root
 from hpcml.states import JobState
@@ -73,7 +74,9 @@ def _step(step: OpenStep, jobs: Jobs, history: History) -> list[Reason]:
     if not step.listed():
         return [
             Reason(
-                step.name, "Its units are not listed yet.", f"it waits for {', '.join(step.earlier_steps())}"
+                step.name,
+                "Its units are not listed yet.",
+                f"wait until {', '.join(step.earlier_steps())} is merged",
             )
         ]
     ledger = step.ledger()
@@ -90,8 +93,9 @@ def _step(step: OpenStep, jobs: Jobs, history: History) -> list[Reason]:
             )
         )
     if not reasons:
-        sentence = f"{len(ledger.missing)} units are not computed."
-        reasons.append(Reason(step.name, sentence, "`hpcml resume {root}` computes them"))
+        are = "is" if len(ledger.missing) == 1 else "are"
+        sentence = f"{counted(len(ledger.missing), 'unit')} {are} not computed yet."
+        reasons.append(Reason(step.name, sentence, "`hpcml resume {root}` computes what is missing"))
     return reasons
 
 
@@ -140,10 +144,13 @@ def _failed_units(step: str, failures: Failures) -> list[Reason]:
         hosts = {str(last[key]["host"]) for key in keys}
         where = f", all on {hosts.pop()}" if len(keys) > 1 and len(hosts) == 1 else ""
         times = max(counts[key] for key in keys)
+        failed = "It failed" if len(keys) == 1 else "They failed up to"
         reasons.append(
             Reason(
-                f"{step}: {len(keys)} unit(s), such as {keys[0]}",
-                f"They failed up to {times} times{where}: {last[keys[0]]['error']}.",
+                f"{step}: unit {keys[0]}"
+                if len(keys) == 1
+                else f"{step}: {len(keys)} units, such as {keys[0]}",
+                f"{failed} {counted(times, 'time')}{where}: {last[keys[0]]['error']}.",
                 "fix it and `hpcml resume {root} --retry-failed`;"
                 " `hpcml units {root} --state failed` lists them",
             )

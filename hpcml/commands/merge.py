@@ -226,7 +226,7 @@ def _missing_error(
     more = f"; and {len(missing) - 5} more" if len(missing) > 5 else ""
     return Incomplete(
         f"step {step.name!r}: {len(missing)} of {len(units)} units are missing: {shown}{more}",
-        f"`hpcml resume {step.opened.root}` computes them (--retry-failed those that failed too often);"
+        f"`hpcml resume {step.opened.root}` computes them (--retry-failed: also those that failed too often);"
         f" `hpcml merge {step.opened.root} --allow-missing` writes the table without them",
     )
 

@@ -77,7 +77,9 @@ def _refuse_foreign_folder(root: Path) -> None:
             raise UsageError(f"{place} is a file", "give a directory with --dir")
     # a plan that was killed before its first file had a name leaves only the folder for it
     if root.is_dir() and any(path != Layout(root).plan(1).parent for path in root.iterdir()):
-        raise UsageError(f"{root} is not empty and is no campaign directory", "give another one with --dir")
+        raise UsageError(
+            f"{root} is not empty and is not a campaign directory", "give another one with --dir"
+        )
 
 
 def _with_other_campaigns(campaign: Campaign, root: Path) -> Campaign:

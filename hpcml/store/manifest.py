@@ -36,7 +36,7 @@ def read_campaign(root: Path) -> Campaign:
         first = layout.plan(1)
         if not first.is_file():
             raise UsageError(
-                f"{root} is no campaign directory (no campaign.json)", "`hpcml plan JOB` makes one"
+                f"{root} is not a campaign directory (no campaign.json)", "`hpcml plan JOB` makes one"
             )
         text = first.read_text(encoding="utf-8")
     return _parse(text, layout.campaign)

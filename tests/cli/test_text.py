@@ -41,7 +41,7 @@ def test_status_of_a_campaign_at_work() -> None:
         "  failed 2x: boot-0007 on n2 rank 1: ValueError: no events",
         "  DAMAGED: /c/p.h5: truncated",
         "  DAMAGED: /c/q.h5: of another campaign",
-        "  2 units are recorded more than once",
+        "  recorded more than once: 2 units",
         "fit                  waiting for the steps before it",
     ]
 
@@ -69,7 +69,7 @@ def test_efficiency() -> None:
     )  # fmt: skip
     idle = StepEfficiency("fit", 0, 0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0.0, 0, 0)
     assert list(efficiency_lines([used, idle])) == [
-        "scan: 85 % of 10.00 core hours computed, 0.50 lost to 1 killed of 5 starts",
+        "scan: CPUs were busy for 85 % of 10.00 core hours; 5 starts, 1 killed (up to 0.50 rank hours lost)",
         "  peak memory 1.20 GB per rank (asked 2.00), longest shard 1h01m (asked 2h00m)",
         "  next time: resources: {memory: 1600MB, walltime: 4860s}",
         "fit: not started",
