@@ -95,9 +95,14 @@ def blas_kernel() -> str:
 
 
 def usage() -> tuple[float, int]:
-    """CPU seconds that this process has used, and its peak memory in bytes."""
+    """CPU seconds that this process has used, and its peak memory in bytes.
+
+    The peak is VmHWM: ru_maxrss of a process starts with the peak of the process that started it.
+    """
     mine = resource.getrusage(resource.RUSAGE_SELF)
-    return mine.ru_utime + mine.ru_stime, mine.ru_maxrss * 1024
+    text = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    peak = re.search(r"^VmHWM:\s*(\d+) kB", text, re.MULTILINE)
+    return mine.ru_utime + mine.ru_stime, 1024 * (int(peak[1]) if peak else mine.ru_maxrss)
 
 
 def process_age() -> float:
