@@ -34,6 +34,13 @@ def test_dry_run_then_submit(slurm: Slurm) -> None:
     ]
 
 
+def test_render(slurm: Slurm) -> None:
+    lines = slurm.terminal("render CAMPAIGN")
+    folder = "CAMPAIGN/submit/attempt-0001/toy"
+    assert f"{folder}/array.sbatch" in lines and f"{folder}/rank.sh" in lines
+    assert slurm.fakes.calls("sbatch") == []
+
+
 def test_pending_jobs(slurm: Slurm) -> None:
     slurm.submit()
     slurm.queue(*["PENDING|0||Priority"] * 4)
