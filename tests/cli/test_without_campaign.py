@@ -27,8 +27,13 @@ def test_help_lists_commands_in_the_order_of_a_campaign(terminal: Terminal) -> N
 
 def test_a_wrong_name_answers_with_the_right_one(terminal: Terminal) -> None:
     assert terminal("stauts CAMPAIGN") == [
-        "hpcml: error: No such command 'stauts'. Did you mean 'status'?",
-        "hpcml: hint: `hpcml --help`",
+        "hpcml: error: no command 'stauts'",
+        "hpcml: hint: did you mean 'status'?",
+        "exit code 2",
+    ]
+    assert terminal("xyz") == [
+        "hpcml: error: no command 'xyz'",
+        "hpcml: hint: `hpcml --help` lists the commands",
         "exit code 2",
     ]
 
