@@ -10,14 +10,15 @@ import toy
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Three streams under `pytest -n 3 --dist loadgroup`: each real scheduler's tests, and all others.
+    """Four streams under `pytest -n 4 --dist loadgroup`: each real scheduler's, the workloads', all others.
 
     Tests on a scheduler mostly wait, and disturb each other on one cluster.
     """
     for item in items:
         parameters = getattr(getattr(item, "callspec", None), "params", {})
         names = {*getattr(item, "fixturenames", ()), *map(str, parameters.values())}
-        group = "slurm" if names & {"slurm", "real_slurm"} else "engine"
+        group = "workloads" if "workloads" in item.path.parts else "engine"
+        group = "slurm" if names & {"slurm", "real_slurm"} else group
         group = "htcondor" if names & {"htcondor", "real_htcondor"} else group
         item.add_marker(pytest.mark.xdist_group(group))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import shutil
 import subprocess
@@ -11,11 +12,18 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from test_house import WORDS
 
 import hpcml
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "docs" / "examples"
+PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
+# beside those that no message may have: words that a page must not need
+PLAIN = {
+    "said": "reported, called", "mended": "fixed", "judged": "evaluated", "typed again": "re-run",
+    "in silence": "silently", "dealt": "assigned", "take along": "claim", "begun": "started, claimed",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -82,3 +90,60 @@ def test_every_command_is_on_the_commands_page() -> None:
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     missing = [name for name in cli.commands if f"`hpcml {name}" not in page]
     assert not missing
+
+
+def rooms_on_the_page() -> dict[str, list[str]]:
+    """{folder below hpcml/: the files that the architecture page lists for it}, each with a description."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = {}
+    for section in re.split(r"^### ", page, flags=re.MULTILINE)[1:]:
+        title, _, text = re.split(r"^## ", section, flags=re.MULTILINE)[0].partition("\n")
+        heading = re.fullmatch(r"`([\w/]+)/`: .+", title)
+        assert heading, f"no room: {title}"
+        folder = heading[1].removeprefix("hpcml")
+        rooms[folder] = re.findall(r"^(\w+\.py) {2,}\S", text, flags=re.MULTILINE)
+    return rooms
+
+
+def test_the_architecture_page_lists_every_file_once_under_its_room() -> None:
+    package = ROOT / "hpcml"
+    rooms = {
+        path.parent.relative_to(package).as_posix().removeprefix("."): []
+        for path in package.rglob("__init__.py")
+    }
+    for path in sorted(package.rglob("*.py")):
+        if path.parent == package or path.name != "__init__.py":
+            rooms[path.parent.relative_to(package).as_posix().removeprefix(".")].append(path.name)
+    assert {room: sorted(files) for room, files in rooms_on_the_page().items()} == rooms
+
+
+def test_paths_on_the_architecture_page_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:hpcml/)?[a-z_]+/[a-z_/]+\.py)`", page)
+    assert len(named) > 5
+    missing = [name for name in named if not (ROOT / "hpcml" / name.removeprefix("hpcml/")).is_file()]
+    assert missing == []
+
+
+def test_the_layers_on_the_architecture_page_are_those_of_the_contracts() -> None:
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / "setup.cfg", encoding="utf-8")
+    layers = contracts["importlinter:contract:rooms"]["layers"].strip().splitlines()
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    shown = page.partition("\n## Layers\n")[2].split("```\n")[1].splitlines()
+    assert [re.split(r" {2,}", line)[0].split(", ") for line in shown] == [
+        re.findall(r"\w+", line) for line in layers
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_pages_are_in_plain_words(page: Path) -> None:
+    printed = page.name == "measurements.md"  # its tables are what bin/bench prints
+    found = [
+        f"{page.name}:{number}: {word}: write {instead!r}"
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1)
+        for word, instead in {**WORDS, **PLAIN}.items()
+        if not (printed and line.startswith("|"))
+        and re.search(rf"(?<![\w-])(?i:{word})(?![\w-])", re.sub("`[^`]*`", "", line))
+    ]
+    assert found == []

@@ -24,8 +24,9 @@ import pytest
 import toy
 
 from hpcml.directory.opened import OpenCampaign
+from hpcml.store.newfile import Datasets
 
-STEPS = ("fsync", "fdatasync", "write", "writev", "pwrite", "replace", "link", "unlink", "mkdir")
+STEPS = ("fsync", "fdatasync", "write", "writev", "pwrite", "pwritev", "replace", "link", "unlink", "mkdir")
 
 
 def killed_at(number: int, action: Callable[[], Any]) -> bool:
@@ -67,6 +68,7 @@ def _arm(number: int) -> None:
     for name in STEPS:
         setattr(os, name, deadly(getattr(os, name)))
     h5py.Group.create_dataset = deadly(h5py.Group.create_dataset)
+    Datasets.reserve = deadly(Datasets.reserve)  # type: ignore[method-assign]
     h5py.File.close = deadly(h5py.File.close)
 
 

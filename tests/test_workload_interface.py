@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import toy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_workloads import Toy, ToyParameters
 
@@ -26,6 +26,7 @@ Capture = pytest.CaptureFixture[str]
 # ---------------------------------------------------------------- units
 
 
+@settings(deadline=None)
 @given(st.integers(0, 500), st.integers(1, 60), st.integers(1, 8), st.integers(0, 10**6))
 def test_blocks_cover_the_rows_once_and_in_order(total: int, size: int, digits: int, start: int) -> None:
     units = list(block_units("rows", total, size, digits=digits, key_start=start, file=3))
@@ -153,6 +154,7 @@ def test_a_table_on_disk_and_one_in_memory_answer_alike(tmp_path: Path) -> None:
         assert not table.has("value", "nothing") and table.rows("samples") == len(
             table.array("label", "samples")
         )
+        assert not table.array("value", "samples").flags.writeable
         with pytest.raises(UsageError, match="has several tables"):
             table.has("value")
         with pytest.raises(UsageError, match="reduced"):

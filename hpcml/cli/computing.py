@@ -191,7 +191,7 @@ def resume(
 @click.option(
     "--ranks", type=click.IntRange(1), default=None, help="World size to insist on [the launcher's]."
 )
-@click.option("--begun", type=click.Path(path_type=Path), hidden=True)  # given by rank.sh
+@click.option("--claims", type=click.Path(path_type=Path), hidden=True)  # given by rank.sh
 def work(
     directory: Path,
     step_name: str,
@@ -199,7 +199,7 @@ def work(
     shards: int | None,
     attempt: int,
     ranks: int | None,
-    begun: Path | None,
+    claims: Path | None,
 ) -> int:
     """Compute one shard, on all ranks of an MPI world.
 
@@ -210,7 +210,7 @@ def work(
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     faulthandler.enable(2)  # a compiled kernel that crashes says where
-    return compute(ShardRequest(directory, step_name, shard, shards or 0, attempt, ranks or 0, begun))
+    return compute(ShardRequest(directory, step_name, shard, shards or 0, attempt, ranks or 0, claims))
 
 
 @click.command()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hpcml.commands.status import CampaignStatus
 
 
+_BEHIND = ("_error", "_is_bound")  # what is printed with the value it belongs to
 FEW = 6  # values of an array that are printed in one line
 
 
@@ -32,12 +33,12 @@ def merged_lines(merged: MergeResult) -> Iterator[str]:
 def summary_lines(step: str, summary: Mapping[str, Any]) -> Iterator[str]:
     """What a step's summarise() gave, a line per result: numbers rounded by their error, with their unit.
 
-    `NAME_error` is the error of NAME; a name ends in its unit of measure (`resolution_gev`). Text is printed
-    as it is, arrays of more than a few values are left to the table.
+    `NAME_error` is the error of NAME, `NAME_is_bound` says that NAME is only a bound; a name ends in its unit
+    of measure (`resolution_gev`). Text is printed as it is, arrays of more than a few values are left to the
+    table.
     """
     for name, value in summary.items():
-        base = name.removesuffix("_error")
-        if name != base and base in summary:
+        if any(name.endswith(suffix) and name.removesuffix(suffix) in summary for suffix in _BEHIND):
             continue
         if isinstance(value, bytes):
             yield f"{step}: {value.decode()}"
@@ -45,11 +46,14 @@ def summary_lines(step: str, summary: Mapping[str, Any]) -> Iterator[str]:
         label, unit = with_unit(name)
         error = summary.get(f"{name}_error")
         if np.ndim(value) == 0:
-            yield f"{step}: {label} = {measured(value, error, unit)}"
+            bound = " (a bound)" if summary.get(f"{name}_is_bound") else ""
+            yield f"{step}: {label} = {measured(value, error, unit)}{bound}"
         elif np.ndim(value) == 1 and len(value) <= FEW:
             errors = [None] * len(value) if error is None else np.asarray(error).tolist()
-            numbers = zip(np.asarray(value).tolist(), errors, strict=True)
-            yield f"{step}: {label} = {', '.join(measured(*pair, unit) for pair in numbers)}"
+            bounds = np.broadcast_to(summary.get(f"{name}_is_bound", False), len(value)).tolist()
+            numbers = zip(np.asarray(value).tolist(), errors, bounds, strict=True)
+            shown = [measured(one, error, unit) + " (a bound)" * is_bound for one, error, is_bound in numbers]
+            yield f"{step}: {label} = {', '.join(shown)}"
 
 
 def status_lines(found: CampaignStatus) -> Iterator[str]:

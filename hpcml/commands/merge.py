@@ -31,7 +31,6 @@ from hpcml.store.units import UnitList
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-
 OnConflict = Literal["refuse", "first"]
 
 
@@ -86,7 +85,16 @@ def merge(
     merged = _already(step, source_digest)
     if merged is None:
         step.layout.summary.unlink(missing_ok=True)  # it tells of the table before
-        merged = _write(opened, step, ledger, missing, reasons, source_digest, on_conflict, progress)
+        merged = _write(
+            opened,
+            step,
+            ledger,
+            missing=missing,
+            reasons=reasons,
+            source_digest=source_digest,
+            on_conflict=on_conflict,
+            progress=progress,
+        )
         Journal(opened.layout.journal).write(
             "merged", step=step.name, units=merged.units, missing=merged.missing, digests=merged.digests
         )
@@ -107,6 +115,7 @@ def _write(
     opened: OpenCampaign,
     step: OpenStep,
     ledger: Ledger,
+    *,
     missing: NDArray[np.int64],
     reasons: Mapping[int, str],
     source_digest: str,

@@ -1,7 +1,7 @@
 """Computes shards of one step on all ranks of an allocation, until they are done or must stop.
 
 All ranks start together and end with the same exit code. The shard's final journal entry is rank 0's. A start
-that ends at once also computes shards that no other job has begun.
+that ends at once also computes shards that no other job has claimed.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class _Worker:
         """
         code, seconds = self._shard(self.request)
         began = time.monotonic()
-        while code == EXIT_DONE and self.request.begun:
+        while code == EXIT_DONE and self.request.claims:
             enough = seconds > QUICK_SECONDS or time.monotonic() - began > CLAIMING_SECONDS
             # by the clock of rank 0: all ranks must go on, or none
             further: int | None = _together(self.comm, partial(self._claim, enough))
@@ -130,16 +130,16 @@ class _Worker:
             if taken != EXIT_DONE:
                 break  # its own job comes, tries again and reports what is wrong
             if self.comm.rank == 0:
-                Claims(self.request.begun, self.request.shard).done(further)
+                Claims(self.request.claims, self.request.shard).done(further)
         return code
 
     def _claim(self, enough: bool) -> int | None:
         """Another shard to compute, on rank 0; None when it is enough or there is none."""
-        assert self.request.begun is not None and self.step is not None
+        assert self.request.claims is not None and self.step is not None
         if enough or self.interruption.requested:
             return None
         shards = self.request.shards or attempt_numbers(self.step, self.request.attempt)[1]
-        return Claims(self.request.begun, self.request.shard).claim(shards)
+        return Claims(self.request.claims, self.request.shard).claim(shards)
 
     def _shard(self, request: ShardRequest) -> tuple[int, float]:
         """(exit code, seconds) of one shard."""
@@ -156,7 +156,7 @@ class _Worker:
         if comm.rank == 0:
             about = {**allocation.about_this_rank(), "restart": allocation.attempt_number()}
             if request.shard != self.request.shard:
-                about["taken_along_by"] = self.request.shard
+                about["claimed_by"] = self.request.shard
             journal.write("shard-started", **words, units=len(assignment.pending), ranks=comm.size, **about)
         rank = Rank(request, comm, step, assignment, journal, self.shared)
         interrupted, done, failed = rank.run(self.interruption)

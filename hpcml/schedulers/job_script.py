@@ -97,7 +97,7 @@ def rank_values(
     spec: AttemptSpec, step: StepSpec, options: Mapping[str, Any], *, claims: bool
 ) -> dict[str, Any]:
     """Values of rank.sh. claims: jobs run at the same time and see one folder, so that one which ends at once
-    can claim shards that no other has begun."""
+    can claim shards that no other has."""
     request = array_request(step, options)
     site = spec.campaign.site
     return {
@@ -114,7 +114,7 @@ def rank_values(
         "margin": request.margin,
         "max_restarts": int(options["max_restarts"]),
         "clock": (),
-        "begun": step.folder / "begun" if claims else "",
+        "claims": step.folder / "claims" if claims else "",
     }
 
 

@@ -41,6 +41,9 @@ class MemoryTable:
         self.tables = {
             table.name: _joined(table, [result[table.name] for result in results]) for table in schema.tables
         }
+        for columns in self.tables.values():
+            for array in columns.values():
+                array.setflags(write=False)  # as those of a file are
         self._layout = layout
         self._rows = {
             table.name: np.array(

@@ -163,7 +163,13 @@ class Recorder:
         log = self._log
         if log.frame_headers:
             seal_frames(
-                self.step, log.frame_headers, log.frames, self.keys, self.schema, self.identity, log.about
+                self.step,
+                log.frame_headers,
+                log.frames,
+                keys=self.keys,
+                schema=self.schema,
+                identity=self.identity,
+                about=log.about,
             )
         log.close(remove=True)
         self._log = None
@@ -196,7 +202,9 @@ def seal_left_logs(
             if any(int(head.ids.max()) >= len(keys) for head in frame_headers):
                 raise IntegrityError(f"{path}: holds units that the step does not have", sealed.CURE)
             if frame_headers:
-                seal_frames(step, frame_headers, read, keys, schema, identity, about)
+                seal_frames(
+                    step, frame_headers, read, keys=keys, schema=schema, identity=identity, about=about
+                )
             path.unlink(missing_ok=True)
         except EOFError:
             path.unlink(missing_ok=True)

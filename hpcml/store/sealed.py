@@ -202,7 +202,18 @@ def read_header(path: Path | str, *, full: bool = False) -> Header:
             raise IntegrityError(f"{path}: the header is damaged", CURE)
         directory = json.loads(rest[:n_json])
         blocks = np.frombuffer(rest[n_json:], np.uint64)
-    return Header(path, user_block, block_size, size, n_units, fingerprint, campaign, runs, directory, blocks)
+    return Header(
+        place=path,
+        user_block=user_block,
+        block_size=block_size,
+        file_size=size,
+        n_units=n_units,
+        fingerprint=fingerprint,
+        campaign=campaign,
+        run_bytes=runs,
+        directory=directory,
+        blocks=blocks,
+    )
 
 
 def verify_blocks(header: Header) -> None:

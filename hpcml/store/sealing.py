@@ -43,6 +43,7 @@ def seal_frames(
     step: StepLayout,
     frame_headers: Sequence[Frame],
     read: Callable[[], Iterator[Frame]],
+    *,
     keys: NDArray[np.bytes_],
     schema: Schema,
     identity: Identity,
@@ -75,7 +76,8 @@ def seal_frames(
     rows = {name: found[order] for name, found in counts.items()}
 
     def write_deferred(handle: int, offsets: Mapping[str, int]) -> None:
-        _scatter(handle, offsets, frame_headers, read(), targets, schema)
+        frames = _batches(frame_headers, read())
+        _scatter(handle, offsets, frames, targets=targets, schema=schema)
 
     whole = Frame(ids, rows, {}, frame_headers[-1].written, about["busy"])
     write_part(
@@ -136,8 +138,8 @@ def _part_bytes(counts: Mapping[str, NDArray[np.uint32]], schema: Schema) -> int
 def _scatter(
     handle: int,
     offsets: Mapping[str, int],
-    frame_headers: Sequence[Frame],
-    frames: Iterator[Frame],
+    batches: Iterator[list[Frame]],
+    *,
     targets: Mapping[str, NDArray[np.int64]] | None,
     schema: Schema,
 ) -> None:
@@ -147,7 +149,7 @@ def _scatter(
     """
     unit = 0
     row = {table.name: 0 for table in schema.tables}
-    for batch in _batches(frame_headers, frames):
+    for batch in batches:
         for table in schema.tables:
             places: list[
                 tuple[int, int, int, int]

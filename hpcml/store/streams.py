@@ -115,7 +115,7 @@ def windows(
     for begin in range(0, runs.rows, size):
         end = min(begin + size, runs.rows)
         window = next(buffers)[: (end - begin) * width]
-        _fill(window, readers, runs, begin, end, name, field)
+        _fill(window, readers, runs, rows=range(begin, end), name=name, field=field)
         yield window.data
 
 
@@ -178,11 +178,13 @@ def _fill(
     window: NDArray[np.uint8],
     readers: OpenReaders,
     runs: RowRanges,
-    begin: int,
-    end: int,
+    *,
+    rows: range,
     name: str,
     field: Field,
 ) -> None:
+    """Fill a window with these rows of the result."""
+    begin, end = rows.start, rows.stop
     low = int(np.searchsorted(runs.target, begin, side="right")) - 1
     high = int(np.searchsorted(runs.target, end, side="left"))
     owner = runs.owner[low:high]
@@ -199,19 +201,21 @@ def _fill(
         reader = readers[number]
         extent = _place(reader, name, field)
         order = np.argsort(source[mine], kind="stable")
-        first, rows = source[mine][order], count[mine][order]
+        first, lengths = source[mine][order], count[mine][order]
         place = target[mine][order] - begin
         if extent.dtype == field.dtype:
-            _copy(window, reader, extent.offset + first * width, place * width, rows * width, width)
+            _copy(window, reader, extent.offset + first * width, place * width, lengths * width, width)
             continue
         # texts that are narrower here: read as they are, then spread
         narrow = field.sized(extent.dtype.itemsize)
-        ends = np.cumsum(rows)
+        ends = np.cumsum(lengths)
         read = np.empty(int(ends[-1]) * narrow.width, np.uint8)
-        packed = (ends - rows) * narrow.width
-        _copy(read, reader, extent.offset + first * narrow.width, packed, rows * narrow.width, narrow.width)
+        packed = (ends - lengths) * narrow.width
+        _copy(
+            read, reader, extent.offset + first * narrow.width, packed, lengths * narrow.width, narrow.width
+        )
         texts = read.view(narrow.dtype).reshape(-1, *field.shape)
-        window.view(field.dtype).reshape(-1, *field.shape)[expand(place, rows)] = texts
+        window.view(field.dtype).reshape(-1, *field.shape)[expand(place, lengths)] = texts
 
 
 def _copy(

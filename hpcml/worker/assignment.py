@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 class ShardRequest:
     """One shard of one step, as rank.sh or `run` asks for it.
 
-    begun: where the jobs of an array note which shards they have begun (store/begun.py); with it, a
-    shard that ends at once takes others along.
+    claims: where the jobs of an array note which shards they claim (worker/claims.py); with it, a
+    shard that ends at once computes others, too.
     """
 
     root: Path
@@ -38,7 +38,7 @@ class ShardRequest:
     shards: int = 0
     attempt: int = 1
     ranks: int = 0
-    begun: Path | None = None
+    claims: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,21 +43,21 @@ export OMPI_MCA_osc="${OMPI_MCA_osc-^ucx}"
 {% endif %}
 {% endblock %}
 
-{% block begun %}
-{% if begun %}
-# A shard that begins is noted here. A job whose own shard ended at once claims shards that no other has begun:
+{% block claims %}
+{% if claims %}
+# A shard that starts is claimed here. A job whose own shard ended at once claims shards that no other has:
 # their own jobs then have nothing to do, and start no Python. (What is done is in the parts, not here.)
-begun={{ begun | sh }}
-mkdir -p "$begun"
-if ! (set -C; echo "$shard" >"$begun/$shard") 2>/dev/null && [ -e "$begun/$shard" ]; then
+claims={{ claims | sh }}
+mkdir -p "$claims"
+if ! (set -C; echo "$shard" >"$claims/$shard") 2>/dev/null && [ -e "$claims/$shard" ]; then
     by=
-    read -r by <"$begun/$shard"
+    read -r by <"$claims/$shard"
     # its units take a second; if they do not come, this job computes what is missing
     for _ in 1 2 3 4 5 6 7 8 9 10; do
-        if [ "$by" = "$shard" ] || [ "$asked" = 1 ] || [ -e "$begun/$shard.done" ]; then break; fi
+        if [ "$by" = "$shard" ] || [ "$asked" = 1 ] || [ -e "$claims/$shard.done" ]; then break; fi
         sleep 1
     done
-    if [ "$by" != "$shard" ] && [ -e "$begun/$shard.done" ]; then
+    if [ "$by" != "$shard" ] && [ -e "$claims/$shard.done" ]; then
         printf 'hpcml: step %s shard %s was claimed by the job of shard %s: ends with exit code 0\n' \
             {{ step | sh }} "$shard" "$by"
         exit 0
@@ -76,8 +76,8 @@ command=(
 {% endif %}
     {{ python | sh_words }} -m hpcml work {{ root | sh }}
     --step {{ step | sh }} --shard "$shard" --ranks {{ ranks | number }} --attempt {{ attempt | number }}
-{% if begun %}
-    --begun "$begun"
+{% if claims %}
+    --claims "$claims"
 {% endif %}
 )
 {% if launcher %}
@@ -100,7 +100,7 @@ done
 trap - USR1 TERM INT
 # MPICH's mpiexec exits with the bare number of the signal that ended a rank; no exit code of hpcml is one
 case $code in [6-9]|1[0-5]) code=$((128 + code)) ;; esac
-# asked to stop before Python could listen: nothing was begun, so nothing is lost
+# asked to stop before Python could listen: nothing was started, so nothing is lost
 case $asked$code in 1138|1143) code=85 ;; esac
 printf 'hpcml: step %s shard %s ends with exit code %s, %(%F %T)T\n' \
     {{ step | sh }} "$shard" "$code" -1

@@ -148,7 +148,7 @@ def _trivial(folder: Path, name: str) -> list[Row]:
 
 def _python_starts(place: Path) -> int:
     words = History.read(OpenCampaign(place).layout.journal).of("shard-started")
-    return sum("taken_along_by" not in word for word in words)
+    return sum("claimed_by" not in word for word in words)
 
 
 def _timed(call: Callable[[], object]) -> float:

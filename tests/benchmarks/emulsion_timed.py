@@ -1,7 +1,4 @@
-"""What the emulsion benchmark times: `python -m tests.benchmarks.emulsion_timed NAME` prints seconds as JSON.
-
-The timed code and its pandas twins.
-"""
+"""Times for the emulsion benchmark: `python -m tests.benchmarks.emulsion_timed NAME` prints JSON."""
 
 from __future__ import annotations
 
@@ -177,7 +174,7 @@ def published_size() -> dict[str, float]:
         "360 showers": times[1000.0],
         "doubling": selecting[2000.0] / selecting[1000.0],
         "1740": seconds(lambda: linking.link(large, links)),
-        "1740 plainly": seconds(lambda: linking.link_numpy(large, links)),
+        "1740 numpy": seconds(lambda: linking.link_numpy(large, links)),
     }
 
 
@@ -218,7 +215,7 @@ def scan(folder: str) -> dict[str, float]:
 
 
 def peak_memory() -> float:
-    """Largest resident size of this process in bytes. (What getrusage tells counts its parent before the
+    """Largest resident size of this process in bytes. (That of getrusage counts its parent before the
     start.)"""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return next(float(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
@@ -233,7 +230,9 @@ def forest_times() -> dict[str, list[float]]:
     model = RandomForestClassifier(500, criterion="entropy", random_state=1).fit(values, signal)
     arrays = forest.flatten(model.estimators_, tuple("abcdefg"))
     fresh = rng.normal(size=(100_000, 7))
-    forest.predict(arrays, fresh[:10])
+    if not np.allclose(forest.predict(arrays, fresh[:1000])[:, 0], model.predict_proba(fresh[:1000])[:, 1],
+                       rtol=0, atol=1e-12):  # fmt: skip
+        raise AssertionError("scikit-learn predicts other probabilities")
     found: dict[str, list[float]] = {"arrays": [], "scikit-learn": []}
     for _ in range(ROUNDS):
         found["arrays"].append(seconds(lambda: forest.predict(arrays, fresh)))

@@ -109,13 +109,14 @@ def test_results_are_rounded_by_their_errors() -> None:
         "energy_resolution_gev": 0.21342, "energy_resolution_gev_error": 0.01234, "showers": 360,
         "conclusion": b"The forest finds 91 % of the signal.",
         "p_value": np.array([0.5, 0.0123]), "p_value_error": np.array([0.02, 0.0011]),
-        "null": np.zeros(4200),
+        "null": np.zeros(4200), "z": np.array([1.0, 1.645]), "z_is_bound": np.array([False, True]),
     }  # fmt: skip
     assert list(summary_lines("train", summary)) == [
         "train: energy resolution = 0.213 +- 0.012 GeV",
         "train: showers = 360",
         "train: The forest finds 91 % of the signal.",
         "train: p value = 0.500 +- 0.020, 0.0123 +- 0.0011",
+        "train: z = 1, 1.645 (a bound)",
     ]
 
 

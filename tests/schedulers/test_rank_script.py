@@ -72,8 +72,8 @@ def test_the_exit_code_is_the_worker_s(folder: Path, scheduler: str, code: int) 
     assert done.returncode == code
     assert "step scan shard 7 attempt 1 restart 0" in done.stdout.splitlines()[0]
     words = f"-m hpcml work {folder} --step scan --shard 7 --ranks 1 --attempt 1"
-    begun = "" if scheduler == "local" else f" --begun {script.parent / 'begun'}"
-    assert (folder / "calls").read_text() == f"{words}{begun}\n"
+    claims = "" if scheduler == "local" else f" --claims {script.parent / 'claims'}"
+    assert (folder / "calls").read_text() == f"{words}{claims}\n"
 
 
 def test_without_a_shard_it_says_how(folder: Path) -> None:
@@ -217,14 +217,14 @@ def test_the_message_at_the_end_knows_the_exit_code(folder: Path, resume: int, t
 
 
 @pytest.mark.parametrize("scheduler", ["slurm", "htcondor"])
-def test_a_start_notes_that_its_shard_has_begun_and_may_come_back(folder: Path, scheduler: str) -> None:
+def test_a_start_notes_that_its_shard_has_claims_and_may_come_back(folder: Path, scheduler: str) -> None:
     script = _render(folder, scheduler, "exit 0")
-    begun = script.parent / "begun"
+    claims = script.parent / "claims"
     for _ in range(2):  # a requeue finds its own note
         assert _run(script, "7").returncode == 0
-    assert (begun / "7").read_text() == "7\n"
+    assert (claims / "7").read_text() == "7\n"
     calls = (folder / "calls").read_text().splitlines()
-    assert len(calls) == 2 and all(line.endswith(f"--begun {begun}") for line in calls)
+    assert len(calls) == 2 and all(line.endswith(f"--claims {claims}") for line in calls)
 
 
 def _without_sleep(folder: Path, does: str = ":") -> dict[str, str]:
@@ -239,27 +239,27 @@ def _without_sleep(folder: Path, does: str = ":") -> dict[str, str]:
 @pytest.mark.parametrize("scheduler", ["slurm", "htcondor"])
 def test_a_shard_that_another_took_along_starts_no_python(folder: Path, scheduler: str) -> None:
     script = _render(folder, scheduler, "exit 1")
-    begun = script.parent / "begun"
-    begun.mkdir()
-    (begun / "7").write_text("3\n")
+    claims = script.parent / "claims"
+    claims.mkdir()
+    (claims / "7").write_text("3\n")
     # the other is still at it: done comes while this one waits
-    done = _run(script, "7", **_without_sleep(folder, f"touch '{begun}/7.done'".replace("it's", "it'\\''s")))
+    done = _run(script, "7", **_without_sleep(folder, f"touch '{claims}/7.done'".replace("it's", "it'\\''s")))
     assert done.returncode == 0 and "shard 7 was claimed by the job of shard 3" in done.stdout
     assert not (folder / "calls").exists()
 
 
 def test_a_shard_that_another_took_and_did_not_end_is_computed(folder: Path) -> None:
     script = _render(folder, "slurm", "exit 0")
-    begun = script.parent / "begun"
-    begun.mkdir()
-    (begun / "7").write_text("3\n")
+    claims = script.parent / "claims"
+    claims.mkdir()
+    (claims / "7").write_text("3\n")
     assert _run(script, "7", **_without_sleep(folder)).returncode == 0
     assert (folder / "calls").exists()
 
 
 def test_a_folder_that_cannot_be_written_only_means_that_each_job_does_its_own(folder: Path) -> None:
     script = _render(folder, "slurm", "exit 0")
-    (script.parent / "begun").write_text("a file in its place")
+    (script.parent / "claims").write_text("a file in its place")
     assert _run(script, "7", **_without_sleep(folder, "exit 99")).returncode == 0
     assert (folder / "calls").exists()
 

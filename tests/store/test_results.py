@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcml.store.results import WrongResult, collect_result
@@ -81,6 +81,7 @@ def test_what_does_not_fit_is_refused_in_words(dtype: str, value: Any, words: st
 TEXTS = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12))
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_text_comes_back(texts: list[str]) -> None:
     assert column("str", texts).tolist() == texts
@@ -88,6 +89,7 @@ def test_text_comes_back(texts: list[str]) -> None:
     assert decode_text(encode_text(texts)).tolist() == texts
 
 
+@settings(deadline=None)
 @given(st.lists(TEXTS, max_size=6), st.integers(0, 9), st.randoms(use_true_random=False))
 def test_the_digest_of_texts_leaves_padding_and_windows_out(
     units: list[list[str]], more: int, random: Any

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ TAG = Field("tag", np.dtype("S3"), (), 3, "", "")
 TOTAL = Field("total", np.dtype("<i8"), (), 8, "", "")
 SCHEMA = Schema((TableSchema("rows", "rows", True, (IMAGE, TAG)), TableSchema("sums", "sum", True, (TOTAL,))))
 KEYS = np.array([b"u%03d" % number for number in range(300)])
-ABOUT = {"shard": 0, "rank": 1}
+PART = {"keys": KEYS, "schema": SCHEMA, "identity": IDENTITY, "about": {"shard": 0, "rank": 1}}
 
 
 def unit(number: int) -> tuple[int, dict[str, np.ndarray]]:
@@ -51,16 +52,27 @@ ORDERS = {
 }
 
 
-@pytest.mark.parametrize("sorted_in_memory", [True, False])
+def some_bytes(handle: int, pieces: list[np.ndarray], offset: int) -> int:
+    """pwritev of a system that takes only a part of what it is given."""
+    raw = b"".join(piece.tobytes() for piece in pieces)
+    return os.pwrite(handle, raw[: len(raw) // 2 + 1], offset)
+
+
+@pytest.mark.parametrize("how", ["in memory", "at once", "frame by frame", "in short writes"])
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_part_holds_units_ascending(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str, sorted_in_memory: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str, how: str
 ) -> None:
-    monkeypatch.setattr(sealing, "_many_short_runs", lambda *_: sorted_in_memory)
+    monkeypatch.setattr(sealing, "_many_short_runs", lambda *_: how == "in memory")
+    if how == "frame by frame":
+        monkeypatch.setattr(sealing, "BATCH", 1)
+        monkeypatch.setattr(sealing, "MOST_PIECES", 2)
+    if how == "in short writes":
+        monkeypatch.setattr(os, "pwritev", some_bytes)
     numbers = ORDERS[order]
     frames = [frame(numbers[at : at + 37]) for at in range(0, len(numbers), 37)]
     step = StepLayout(tmp_path / "step")
-    seal_frames(step, read_headers(iter(frames)), lambda: iter(frames), KEYS, SCHEMA, IDENTITY, ABOUT)
+    seal_frames(step, read_headers(iter(frames)), lambda: iter(frames), **PART)
     (path,) = step.parts.glob("*.h5")
     expected = frame(sorted(set(numbers)))
     with SealedReader(path) as part:
@@ -87,5 +99,5 @@ def test_a_log_that_lost_its_end_while_it_was_sealed_is_refused(tmp_path: Path) 
     step = StepLayout(tmp_path)
     frame_headers = read_headers(iter(frames))
     with pytest.raises(IntegrityError, match="changed while it was sealed"):
-        seal_frames(step, frame_headers, lambda: iter(frames[:1]), KEYS, SCHEMA, IDENTITY, ABOUT)
+        seal_frames(step, frame_headers, lambda: iter(frames[:1]), **PART)
     assert not list(step.parts.glob("*.h5"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcml.errors import PlanConflict, UsageError
@@ -30,6 +30,7 @@ costs = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(costs, st.integers(1, 300))
 def test_shards_partition_the_units_whatever_they_cost(cost: list[float], shards: int) -> None:
     with np.errstate(all="ignore"):
@@ -39,6 +40,7 @@ def test_shards_partition_the_units_whatever_they_cost(cost: list[float], shards
     assert (np.diff(bounds) >= 0).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.1, 10), min_size=1, max_size=200), st.integers(1, 20))
 def test_shards_cost_nearly_the_same(cost: list[float], shards: int) -> None:
     array = np.array(cost)
@@ -57,6 +59,7 @@ def write(path: Path, units: list[Unit], before: Path | None = None) -> None:
 keys = st.lists(st.text("abcdefgh", min_size=1, max_size=3), unique=True, max_size=30)
 
 
+@settings(deadline=None)
 @given(keys, keys, st.randoms(use_true_random=False))
 def test_numbers_never_change_when_a_list_grows(
     tmp_path_factory: pytest.TempPathFactory, old: list[str], new: list[str], dice: object

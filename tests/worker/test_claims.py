@@ -1,4 +1,4 @@
-"""A start whose shard ends at once takes along shards that nobody has begun; each is computed once."""
+"""A start whose shard ends at once claims shards that no other job has; each is computed once."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ UNITS, SHARDS = 48, 12
 
 
 @pytest.fixture
-def begun(tmp_path: Path) -> Path:
-    folder = tmp_path / "begun"
+def claims(tmp_path: Path) -> Path:
+    folder = tmp_path / "claims"
     folder.mkdir()
     return folder
 
@@ -47,11 +47,11 @@ def planned(folder: Path) -> OpenCampaign:
     return toy.planned(folder, step, resources={"shards": SHARDS})
 
 
-def start(opened: OpenCampaign, shard: int, begun: Path | None) -> int:
-    """What rank.sh does: note that the shard has begun, then work."""
-    if begun:
-        (begun / str(shard)).write_text(f"{shard}\n")
-    return work(ShardRequest(opened.root, "toy", shard, begun=begun))
+def start(opened: OpenCampaign, shard: int, claims: Path | None) -> int:
+    """What rank.sh does: note that the shard is claimed, then work."""
+    if claims:
+        (claims / str(shard)).write_text(f"{shard}\n")
+    return work(ShardRequest(opened.root, "toy", shard, claims=claims))
 
 
 def times(log: Path) -> set[int]:
@@ -59,14 +59,16 @@ def times(log: Path) -> set[int]:
     return set(Counter(line.key for line in toy.said(log, "end")).values())
 
 
-def test_one_start_computes_every_shard_that_nobody_has_begun(tmp_path: Path, begun: Path, log: Path) -> None:
+def test_one_start_computes_every_shard_that_no_job_has_claimed(
+    tmp_path: Path, claims: Path, log: Path
+) -> None:
     opened = planned(tmp_path / "a")
-    (begun / "5").write_text("5\n")  # at work elsewhere
-    assert start(opened, 0, begun) == EXIT_DONE
-    done = {path.name for path in begun.glob("*.done")}
+    (claims / "5").write_text("5\n")  # at work elsewhere
+    assert start(opened, 0, claims) == EXIT_DONE
+    done = {path.name for path in claims.glob("*.done")}
     assert done == {f"{shard}.done" for shard in range(SHARDS) if shard not in (0, 5)}
     assert len(toy.done_units(opened)) == UNITS - UNITS // SHARDS
-    assert start(opened, 5, begun) == EXIT_DONE
+    assert start(opened, 5, claims) == EXIT_DONE
     assert times(log) == {1}
     reference = toy.computed(tmp_path / "b", toy.step(parameters={"n": UNITS}))
     assert toy.merge_here(opened) == toy.merge_here(reference)
@@ -80,47 +82,47 @@ def test_without_the_folder_a_start_computes_its_own_shard_only(tmp_path: Path) 
 
 def test_a_folder_that_is_not_there_is_no_error(tmp_path: Path) -> None:
     opened = planned(tmp_path)
-    assert work(ShardRequest(opened.root, "toy", 0, begun=tmp_path / "nowhere")) == EXIT_DONE
+    assert work(ShardRequest(opened.root, "toy", 0, claims=tmp_path / "nowhere")) == EXIT_DONE
     assert len(toy.done_units(opened)) == UNITS // SHARDS
 
 
 def test_a_shard_that_takes_longer_takes_nothing_along(
-    tmp_path: Path, begun: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, claims: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(work_module, "QUICK_SECONDS", 0.0)
     opened = planned(tmp_path)
-    assert start(opened, 0, begun) == EXIT_DONE
+    assert start(opened, 0, claims) == EXIT_DONE
     assert len(toy.done_units(opened)) == UNITS // SHARDS
 
 
 def test_taking_along_ends_after_a_while(
-    tmp_path: Path, begun: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, claims: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(work_module, "CLAIMING_SECONDS", 0.0)
     opened = planned(tmp_path)
-    assert start(opened, 0, begun) == EXIT_DONE
-    assert not list(begun.glob("*.done"))
+    assert start(opened, 0, claims) == EXIT_DONE
+    assert not list(claims.glob("*.done"))
 
 
 def test_a_shard_that_fails_is_left_to_its_own_job(
-    tmp_path: Path, begun: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, claims: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = planned(tmp_path)
     last = opened.step("toy").units().key(UNITS - 1)
     monkeypatch.setenv("TOY_FAIL", last)
-    assert start(opened, 0, begun) == EXIT_DONE, "its own shard is done"
-    assert not (begun / f"{SHARDS - 1}.done").exists()
+    assert start(opened, 0, claims) == EXIT_DONE, "its own shard is done"
+    assert not (claims / f"{SHARDS - 1}.done").exists()
     assert last not in toy.done_units(opened)
-    assert not list(begun.glob("*.done")), "it stops at the first that fails"
+    assert not list(claims.glob("*.done")), "it stops at the first that fails"
 
 
-def test_the_journal_says_who_took_it_and_what_it_cost(tmp_path: Path, begun: Path) -> None:
+def test_the_journal_says_which_job_computed_it_and_what_it_cost(tmp_path: Path, claims: Path) -> None:
     opened = planned(tmp_path)
-    assert start(opened, 3, begun) == EXIT_DONE
+    assert start(opened, 3, claims) == EXIT_DONE
     started = History.read(opened.layout.journal).of("shard-started")
     assert {word["shard"] for word in started} == set(range(SHARDS))
-    assert all(word.get("taken_along_by", 3) == 3 for word in started)
-    assert [word["shard"] for word in started if "taken_along_by" not in word] == [3]
+    assert all(word.get("claimed_by", 3) == 3 for word in started)
+    assert [word["shard"] for word in started if "claimed_by" not in word] == [3]
     (cost,) = efficiency(opened, History.read(opened.layout.journal))
     ended = History.read(opened.layout.journal).of("shard-done")
     # one process: its seconds are shared out over its shards, not told once a shard
@@ -131,25 +133,25 @@ def test_the_journal_says_who_took_it_and_what_it_cost(tmp_path: Path, begun: Pa
 @pytest.mark.mpi
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["serial", "openmpi", "mpich"])
-def test_two_starts_at_once_share_the_shards(tmp_path: Path, begun: Path, log: Path, name: str) -> None:
+def test_two_starts_at_once_share_the_shards(tmp_path: Path, claims: Path, log: Path, name: str) -> None:
     mpi = toy.launcher(name)
     opened = planned(tmp_path / "a")
-    words = [*mpi.words(2), "work", str(opened.root), "--step", "toy", "--begun", str(begun), "--shard"]
+    words = [*mpi.words(2), "work", str(opened.root), "--step", "toy", "--claims", str(claims), "--shard"]
     for shard in (0, 1):
-        (begun / str(shard)).write_text(f"{shard}\n")
+        (claims / str(shard)).write_text(f"{shard}\n")
     starts = [subprocess.Popen([*words, str(shard)], text=True) for shard in (0, 1)]
     assert [process.wait(toy.LIMIT) for process in starts] == [0, 0]
     for shard in range(SHARDS):  # on a slow machine some are left
-        if not (begun / str(shard)).exists():
-            assert start(opened, shard, begun) == EXIT_DONE
+        if not (claims / str(shard)).exists():
+            assert start(opened, shard, claims) == EXIT_DONE
     assert len(toy.done_units(opened)) == UNITS
     assert times(log) == {1}
     reference = toy.computed(tmp_path / "b", toy.step(parameters={"n": UNITS}))
     assert toy.merge_here(opened) == toy.merge_here(reference)
 
 
-def test_nobody_begins_what_another_has_begun(begun: Path) -> None:
+def test_no_job_claims_what_another_has_claimed(claims: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        taken = list(pool.map(lambda mine: Claims(begun, mine).claim(100), range(120)))
+        taken = list(pool.map(lambda mine: Claims(claims, mine).claim(100), range(120)))
     assert sorted(shard for shard in taken if shard is not None) == list(range(100))
     assert taken.count(None) == 20

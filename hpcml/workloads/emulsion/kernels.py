@@ -9,6 +9,23 @@ from numba import njit
 
 
 @njit(cache=True)
+def _cells_between(low: float, high: float, size: float, number: int) -> Any:
+    """First and last of `number` cells that hold positions from low to high, in um from the grid's corner.
+
+    One cell more on each side: rounding must not hide a base-track at an edge."""
+    return max(int(np.floor(low / size)) - 1, 0), min(int(np.floor(high / size)) + 1, number - 1)
+
+
+@njit(cache=True)
+def _longer(row: Any, features: Any, capacity: int) -> Any:
+    """The same arrays with room for `capacity` base-tracks."""
+    longer_row, longer = np.empty(capacity, np.int64), np.empty((4, capacity), np.float64)
+    longer_row[: len(row)] = row
+    longer[:, : len(row)] = features
+    return longer_row, longer
+
+
+@njit(cache=True)
 def select_in_cells(
     x: Any, y: Any, tx: Any, ty: Any, event: Any, source: Any,
     positions: Any, cells: Any, low_x: float, low_y: float, size: float, columns: int, rows: int,
@@ -33,11 +50,8 @@ def select_in_cells(
         xc, yc = x0 + tx0 * (centre_z - z0), y0 + ty0 * (centre_z - z0)
         left, right = max(xc - width, x0 - half_box), min(xc + width, x0 + half_box)
         down, up = max(yc - width, y0 - half_box), min(yc + width, y0 + half_box)
-        # one cell more on each side: rounding must not hide a base-track at an edge
-        first_column = max(int(np.floor((left - low_x) / size)) - 1, 0)
-        last_column = min(int(np.floor((right - low_x) / size)) + 1, columns - 1)
-        first_row = max(int(np.floor((down - low_y) / size)) - 1, 0)
-        last_row = min(int(np.floor((up - low_y) / size)) + 1, rows - 1)
+        first_column, last_column = _cells_between(left - low_x, right - low_x, size, columns)
+        first_row, last_row = _cells_between(down - low_y, up - low_y, size, rows)
         distance = z - z0
         for column in range(first_column, last_column + 1):
             if last_row < first_row:
@@ -61,11 +75,7 @@ def select_in_cells(
                     continue
                 if found == capacity:
                     capacity *= 2
-                    longer_row = np.empty(capacity, np.int64)
-                    longer_row[:found] = row
-                    longer = np.empty((4, capacity), np.float64)
-                    longer[:, :found] = features
-                    row, features = longer_row, longer
+                    row, features = _longer(row, features, capacity)
                 row[found] = track
                 cone_x, cone_y = (xs - x0) / distance, (ys - y0) / distance
                 features[0, found], features[1, found] = dtheta, ip

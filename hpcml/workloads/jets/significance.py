@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hpcml.numerics.intervals import quartiles
+from hpcml.quantities import measured
 from hpcml.workloads.jets import calibration
 from hpcml.workloads.jets.resampling import ORIGINAL
 from hpcml.workloads.refusals import refusal
@@ -155,7 +156,8 @@ def headline(points: Columns, samples: Columns, crossings: Columns) -> dict[str,
     For each statistic, and with `_fit` after its name for the classical search:
     _null_size. _observed, _observed_p, _observed_z with errors: the data set itself, where it was scanned.
     _injected_events, _median_z, _median_z_is_bound: arrays, by number of injected events.
-    _events_at_3_sigma (the level asked for): events for that median Z, NaN if nowhere.
+    _at_3_sigma_events (the level asked for): events for that median Z, NaN if nowhere.
+    _conclusion: these in one sentence.
     """
     results: dict[str, Any] = {}
     for row, (statistic, method) in enumerate(
@@ -181,8 +183,35 @@ def headline(points: Columns, samples: Columns, crossings: Columns) -> dict[str,
             results[f"{name}_injected_events"] = own["injected"][filled]
             results[f"{name}_median_z"] = own["z"][filled, 1]
             results[f"{name}_median_z_is_bound"] = own["z_is_bound"][filled, 1].astype(np.bool_)
-            results[f"{name}_events_at_{crossings['z'][row]:g}_sigma"] = float(crossings["events"][row])
+            level = float(crossings["z"][row])
+            results[f"{name}_at_{level:g}_sigma_events"] = float(crossings["events"][row])
+        search = "The scan" if method == b"scan" else "The classical search"
+        results[f"{name}_conclusion"] = conclusion(f"{search} by {statistic.decode()}", name, results)
     return results
+
+
+def conclusion(search: str, name: str, results: Mapping[str, Any]) -> str:
+    """The headline of a search as one sentence. name: how its results are called in `results`."""
+    parts = []
+    if f"{name}_observed_p" in results:
+        p, z = (
+            measured(float(results[f"{name}_observed_{key}"]), float(results[f"{name}_observed_{key}_error"]))
+            for key in ("p", "z")
+        )
+        bound = " at least" if results[f"{name}_observed_z_is_bound"] else ""
+        parts.append(f"the data set itself has p = {p} and Z ={bound} {z}")
+    if f"{name}_injected_events" in results:
+        events = results[f"{name}_injected_events"]
+        bound = " at least" if results[f"{name}_median_z_is_bound"][-1] else ""
+        z = measured(float(results[f"{name}_median_z"][-1]))
+        parts.append(f"{events[-1]} injected events have a median Z of{bound} {z}")
+        for key, value in results.items():
+            if key.startswith(f"{name}_at_") and key.endswith("_sigma_events"):
+                level = key.removeprefix(f"{name}_at_").removesuffix("_sigma_events")
+                reached = f"at {value:.0f} events" if np.isfinite(value) else "nowhere"
+                parts.append(f"{level} sigma is reached {reached}")
+    null = f"against {results[f'{name}_null_size']} resamplings of the background"
+    return f"{search}, {null}: {'; '.join(parts) or 'no observed value and no injected events'}."
 
 
 def _rows(columns: Columns, statistic: bytes, method: bytes) -> NDArray[np.bool_]:

@@ -45,7 +45,7 @@ def joined(*parts):
 
 
 def built(rows, size=1000.0):
-    positions = geometry.plate_positions(rows["plate"], rows["z"], name="brick")
+    positions = geometry.plate_positions(rows["plate"], rows["z"])
     return brick.build(rows, positions, size=size)
 
 

@@ -1,15 +1,18 @@
-"""A forest, its folds, its application, energies, comparison with data, and the figures of all of them."""
+"""A forest, its folds, its application, energies, and the figures of all of them."""
 
 from __future__ import annotations
 
-import shutil
-
 import numpy as np
 import pytest
-from emulsion_jobs import BASIC, ROOT, command, frame, run
+from emulsion_jobs import BASIC, frame, run
 
 import hpcml
 from hpcml.errors import UsageError
+from hpcml.testing import run_in_memory
+from hpcml.workloads.emulsion.steps.apply import AppliedForest
+from hpcml.workloads.emulsion.steps.energy import ShowerEnergies
+from hpcml.workloads.emulsion.steps.folds import CrossValidation
+from hpcml.workloads.emulsion.steps.train import TrainedForest
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +41,7 @@ def learned(basic):
     return basic
 
 
-def test_the_forest_tells_showers_that_it_has_not_seen(learned):
+def test_the_forest_classifies_showers_that_it_has_not_seen(learned):
     folds, rows, applied = (
         hpcml.open_table(learned / "campaign", step).summary() for step in ("folds", "rows", "apply")
     )
@@ -46,8 +49,20 @@ def test_the_forest_tells_showers_that_it_has_not_seen(learned):
     assert folds["roc_auc"] >= 0.93
     assert rows["roc_auc"] >= 0.93
     assert applied["roc_auc"] >= 0.93
-    assert applied["precision"] > 0.8
-    assert applied["recall"] > 0.8
+    assert applied["purity"] > 0.8
+    assert applied["efficiency"] > 0.8
+    for name in ("roc_auc", "purity", "efficiency"):
+        assert 0 < applied[f"{name}_error"] < 0.1
+
+
+def test_a_training_ends_with_what_it_was_made_of(learned):
+    summary = hpcml.open_table(learned / "campaign", "train").summary()
+    split, predictions = frame(learned, "train", "split"), frame(learned, "apply", "predictions")
+    known = predictions[predictions.trained == 1]
+    assert summary["trees"] == 100
+    assert (summary["showers_trained_on"], summary["showers_to_test"]) == (split.trained.sum(), 9)
+    assert summary["segments_trained_on"] == len(known)
+    assert summary["signal_share"] == known.signal.mean()
 
 
 def test_applied_predictions(learned):
@@ -62,13 +77,25 @@ def test_applied_predictions(learned):
     assert ((predictions.score > 0.5) == (predictions.predicted == 1)).all()
 
 
-def test_trees_in_other_units_are_the_same_forest(learned, tmp_path):
-    """Blocks of trees are units: any rank may grow them."""
-    job = (learned / "job.yaml").read_text()
-    run(tmp_path, job, "--ranks", 2)
-    for step in ("train", "apply", "folds", "energy"):
-        one, other = (hpcml.open_table(folder / "campaign", step).digests for folder in (learned, tmp_path))
-        assert one == other, step
+def test_units_in_another_order_give_the_same_tables(learned):
+    """Blocks of trees, folds and blocks of showers are units: any rank may compute them, in any order."""
+    showers = hpcml.open_table(learned / "campaign", "showers")
+
+    def backwards(kind, units, inputs, **parameters):
+        workload = kind(kind.Parameters(**parameters))
+        return run_in_memory(workload, inputs, seed=5, order=range(units - 1, -1, -1))
+
+    train = backwards(TrainedForest, 3, {"showers": showers}, trees=100, block_size=40)
+    folds = backwards(CrossValidation, 3, {"showers": showers}, folds=3, trees=100)
+    apply = backwards(AppliedForest, 4, {"showers": showers, "model": train}, block_size=8)
+    energy = backwards(ShowerEnergies, 1, {"sizes": apply})
+    for step, computed in (("train", train), ("folds", folds), ("apply", apply), ("energy", energy)):
+        merged = hpcml.open_table(learned / "campaign", step)
+        for name, columns in computed.tables.items():
+            for column, array in columns.items():
+                assert np.array_equal(array, merged.array(column, name), equal_nan=array.dtype.kind == "f"), (
+                    f"{step}/{name}/{column}"
+                )
 
 
 def test_energies(learned):
@@ -78,6 +105,9 @@ def test_energies(learned):
     residual = energies.energy / energies.energy_true - 1
     assert energies.residual.to_numpy() == pytest.approx(residual.to_numpy())
     efficiency = frame(learned, "energy", "efficiency")
+    summary = hpcml.open_table(learned / "campaign", "energy").summary()
+    assert (summary["efficiency"], summary["efficiency_error"]) == (efficiency.share[4], efficiency.error[4])
+    assert summary["intercept"] == 0.42
     fresh = energies[energies.trained == 0]
     assert efficiency.share[4] == (fresh["size"] >= 50).mean()
 
@@ -93,20 +123,18 @@ def test_the_report(learned):
 
 
 def test_figures_show_the_tables(learned):
-    from hpcml.workloads.emulsion.figures import bricks as figures_bricks
-    from hpcml.workloads.emulsion.figures import energy as figures_energy
-    from hpcml.workloads.emulsion.figures import learning as figures_learning
+    from hpcml.workloads.emulsion.figures.classification import classification_figures
+    from hpcml.workloads.emulsion.figures.energy import energy_figures
+    from hpcml.workloads.emulsion.figures.prepare import brick_figures
 
     applied = hpcml.open_table(learned / "campaign", "apply")
     showers = hpcml.open_table(learned / "campaign", "showers")
-    figures = {
-        one.name: one.figure for one in figures_learning.learning_figures({"s": showers, "a": applied})
-    }
+    figures = {one.name: one.figure for one in classification_figures(applied, {"showers": showers})}
     predictions = applied.frame("predictions")
     fresh = predictions[predictions.trained == 0]
-    told = [text.get_text().split("\n")[0].replace(",", "") for text in figures["confusion"].axes[0].texts]
+    numbers = [text.get_text().split("\n")[0].replace(",", "") for text in figures["confusion"].axes[0].texts]
     expected = [((fresh.signal == t) & (fresh.predicted == p)).sum() for t in (0, 1) for p in (0, 1)]
-    assert [int(one) for one in told] == expected
+    assert [int(one) for one in numbers] == expected
     sizes = applied.frame("sizes")
     for axis, name in zip(
         figures["shower-counts"].axes,
@@ -130,7 +158,7 @@ def test_figures_show_the_tables(learned):
         expected = np.histogram(signal[name], np.linspace(0, high, bins + 1))[0]
         assert [patch.get_height() for patch in axis.patches] == expected.tolist()
     bricks = hpcml.open_table(learned / "campaign", "bricks")
-    films, starters = (one.figure.axes[0] for one in figures_bricks.brick_figures(bricks))
+    films, starters = (one.figure.axes[0] for one in brick_figures(bricks))
     tracks, found = bricks.frame("tracks"), bricks.frame("starters")
     drawn = {one.get_label(): one.get_data().values for one in films.patches}
     for number, title in ((0, "simulation"), (1, "background")):
@@ -141,7 +169,7 @@ def test_figures_show_the_tables(learned):
 
     table = hpcml.open_table(learned / "campaign", "energy")
     energies = table.frame("energies")
-    drawn = {one.name: one.figure for one in figures_energy.energy_figures(table, between=(3.0, 10.0))}
+    drawn = {one.name: one.figure for one in energy_figures(table, between=(3.0, 10.0))}
     dots = drawn["calibration"].axes[0].lines[0]
     fresh = energies[energies.trained == 0]
     assert dots.get_xdata().tolist() == fresh["size"].tolist()
@@ -155,18 +183,18 @@ def test_figures_show_the_tables(learned):
 
 
 def test_displays_that_are_asked_for(learned):
-    from hpcml.workloads.emulsion.figures import learning as figures_learning
+    from hpcml.workloads.emulsion.figures.classification import classification_figures
 
     applied, showers = (hpcml.open_table(learned / "campaign", step) for step in ("apply", "showers"))
-    tables = {"s": showers, "a": applied}
-    names = [one.name for one in figures_learning.learning_figures(tables, displays=(7, 3))]
+    earlier = {"showers": showers, "train": hpcml.open_table(learned / "campaign", "train")}
+    names = [figure.name for figure in classification_figures(applied, earlier, displays=(7, 3))]
     assert [name for name in names if name.startswith("display")] == ["display-0-3", "display-0-7"]
     with pytest.raises(UsageError, match="there is no shower 99"):
-        list(figures_learning.learning_figures(tables, displays=(99,)))
-    # and they compute nothing anew
+        list(classification_figures(applied, earlier, displays=(99,)))
+    # and they compute nothing again
     before = applied.digests
-    told = run(learned, (learned / "job.yaml").read_text(), "--set", "steps.apply.parameters.displays=[7]")
-    assert "apply: 4 units, 4 done before" in told
+    printed = run(learned, (learned / "job.yaml").read_text(), "--set", "steps.apply.parameters.displays=[7]")
+    assert "apply: 4 units, 4 done before" in printed
     shown = {path.name for path in (learned / "campaign" / "report").glob("apply-display*")}
     assert shown == {"apply-display-0-7.png", "apply-display-0-7.pdf"}  # those of before are gone
     assert hpcml.open_table(learned / "campaign", "apply").digests == before
@@ -193,51 +221,3 @@ def test_samples_of_a_calibration(learned):
     assert frame(learned, "calibrated", "resolution").number.sum() == (
         (energies["sample"] == 2) & (energies["size"] >= 50)
     ).sum()  # fmt: skip
-
-
-def test_data_use_the_forest_of_the_simulation(tmp_path):
-    from hpcml.workloads.emulsion.figures import compare as figures_compare
-
-    shutil.copytree(ROOT / "jobs", tmp_path / "jobs")
-    smaller = ("tracks.parameters.showers=30", "tracks.parameters.energies=[3.0, 6.0]",
-               "tracks.parameters.density=50", "train.parameters.trees=30", "folds.parameters.folds=2",
-               "folds.parameters.trees=10", "energy.parameters.fit_sizes=[0, 300]")  # fmt: skip
-    here = ("--ranks", 1, "--shards", 1)
-    options = [word for one in smaller for word in ("--set", f"steps.{one}")]
-    command("run", "jobs/emulsion/simulation.yaml", *options, *here, cwd=tmp_path)
-    smaller = ("showers=8", "density=50")
-    options = [word for one in smaller for word in ("--set", f"steps.tracks.parameters.{one}")]
-    command("run", "jobs/emulsion/data.yaml", *options, *here, cwd=tmp_path)
-    root = tmp_path / "campaigns" / "emulsion-data"
-    sizes = hpcml.open_table(root, "apply").frame("sizes")
-    # and volume tracks of background that begin in the first films
-    assert len(sizes) > 8
-    assert not sizes.trained.any()
-    assert (sizes["size"] > 30).sum() == pytest.approx(8, abs=2)
-    line = hpcml.open_table(root, "energy").frame("line")
-    given = hpcml.open_table(tmp_path / "campaigns" / "emulsion-simulation", "energy").frame("line")
-    assert line.slope[0] == given.slope[0]
-    energies = hpcml.open_table(root, "energy").frame("energies")
-    assert energies.energy_true.isna().all()
-    assert energies[energies["size"] > 30].energy.median() == pytest.approx(4.0, abs=1.5)
-
-    compare = hpcml.open_table(root, "compare")
-    histograms, totals = compare.frame("histograms"), compare.frame("totals")
-    good = sizes[sizes["size"] >= 20]
-    assert totals.showers_data.tolist() == [len(good)]
-    predictions = hpcml.open_table(root, "apply").frame("predictions")
-    kept = predictions[predictions.shower.isin(good.shower) & (predictions.predicted == 1)]
-    own = histograms[histograms.feature == "link_dty"]
-    assert len(own) == 100
-    assert own.data.tolist() == np.histogram(kept.link_dty, np.linspace(-0.22, 0.22, 101))[0].tolist()
-    assert histograms[histograms.feature == "cone_tan"].data.sum() == len(kept)
-    fresh = hpcml.open_table(tmp_path / "campaigns" / "emulsion-simulation", "apply").frame("sizes")
-    fresh = fresh[(fresh.trained == 0) & (fresh["size"] >= 20)]
-    assert totals.showers_simulation.tolist() == [len(fresh)]
-    (figure,) = (one.figure for one in figures_compare.compare_figures(compare))
-    stairs = figure.axes[0].patches[0].get_data()
-    assert (stairs.values * np.diff(stairs.edges)).sum() == pytest.approx(1.0)
-    chosen = histograms[histograms.feature == "dtheta"]
-    assert stairs.values / stairs.values.sum() == pytest.approx(
-        chosen.simulation / chosen.simulation.sum(), abs=1e-12
-    )

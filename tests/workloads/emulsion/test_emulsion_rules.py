@@ -1,14 +1,11 @@
-"""Projection, starters, selection and linking: the hand brick by hand, and compiled loops against plain
-ones.
-"""
+"""Projection, starters, selection and linking: the hand brick by hand, compiled loops against NumPy."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcml.errors import UsageError
-from hpcml.workloads.emulsion import brick, geometry, linking, projection, selection, starters
+from hpcml.workloads.emulsion import base_tracks, brick, geometry, linking, projection, selection, starters
 from hpcml.workloads.emulsion.linking import Links, Segments
 from hpcml.workloads.emulsion.selection import Cuts, Injector
 
@@ -20,8 +17,6 @@ def ids(hand, selected):
 
 
 def test_projection(hand):
-    downstream, upstream = projection.gaps(hand.positions)
-    assert downstream.tolist() == upstream.tolist() == [1315.0] * 4
     for fraction, x1, x2, y2 in ((1.0, 50039.45, 50075.75, 50018.15), (0.5, 50026.30, 50042.875, 50011.575)):
         one, two = (
             projection.extrapolated(hand.signal["x"][i], hand.signal["tx"][i], fraction * 1315)
@@ -42,11 +37,16 @@ def test_moving_to_other_films():
     assert y[0] == pytest.approx(1.5)
 
 
-def test_gaps_over_missing_films():
-    downstream, upstream = projection.gaps(np.array([0.0, np.nan, -2630.0, -3945.0]))
-    assert downstream[[0, 2, 3]].tolist() == [1315.0, 2630.0, 1315.0]
-    assert upstream[[0, 2, 3]].tolist() == [2630.0, 1315.0, 1315.0]
-    assert np.isnan(downstream[1])
+def test_moving_to_the_films_of_a_geometry():
+    columns = {
+        "plate": np.array([0, 1]), "x": np.zeros(2), "y": np.zeros(2), "z": np.array([0.0, -1315.0]),
+        "tx": np.full(2, 0.1), "ty": np.array([0.0, 0.2]),
+    }  # fmt: skip
+    moved = projection.moved_to_films(columns, {0: 10.0, 1: -1315.0})
+    assert moved["x"] == pytest.approx([1.0, 0.0])
+    assert moved["z"].tolist() == [10.0, -1315.0]
+    with pytest.raises(ValueError, match="no z of plate 1"):
+        projection.moved_to_films(columns, {0: 10.0})
 
 
 def test_the_starter_of_the_hand_brick(hand):
@@ -77,7 +77,7 @@ def test_start_plates(counts, plate):
     assert starters.start_plate(np.array(counts, int)) == plate
 
 
-def test_the_primary_is_preferred_and_skipped_events_are_told():
+def test_the_primary_is_preferred_and_skipped_events_have_a_reason():
     plate = np.array([2, 2, 1, 1, 0, 0, 4, 4])
     event = np.array([1, 1, 1, 1, 1, 1, 3, 3])
     particle = np.array([5, 0, 1, 1, 1, 1, 2, 2])
@@ -219,7 +219,7 @@ def bricks(draw):
         number).astype(np.uint8), "x": place[0], "y": place[1], "z": -1315.0 * plate, "tx": slopes[0],
         "ty": slopes[1], "event": rng.integers(0, 2, number).astype(np.int32),
     }  # fmt: skip
-    positions = geometry.plate_positions(rows["plate"], rows["z"], name="brick")
+    positions = geometry.plate_positions(rows["plate"], rows["z"])
     size = draw(st.sampled_from([150.0, 1000.0, 9000.0]))
     injector = Injector(
         plates - 1, float(place[0, 0]), float(place[1, 0]), -1315.0 * (plates - 1),
@@ -243,7 +243,7 @@ def test_cells_hide_nothing(made, legacy, half_box):
 
 @given(bricks(), st.integers(0, 3), st.sampled_from([None, 200.0]))
 @settings(max_examples=80, deadline=None)
-def test_compiled_links_are_plain_links(made, max_gap, max_dr):
+def test_compiled_links_are_those_of_numpy(made, max_gap, max_dr):
     built, injector = made
     rows = selection.select_numpy(built, injector, Cuts()).row
     columns = {name: column[rows] for name, column in built.columns.items()}
@@ -263,31 +263,31 @@ def test_compiled_links_are_plain_links(made, max_gap, max_dr):
 
 
 def test_one_z_for_each_plate():
-    with pytest.raises(UsageError, match=r"plate 1 lie at z = -1315 to -1215 um"):
-        geometry.plate_positions(np.array([0, 1, 1]), np.array([0.0, -1315, -1215]), name="brick")
+    with pytest.raises(ValueError, match=r"plate 1 lie at z = -1315 to -1215 um"):
+        geometry.plate_positions(np.array([0, 1, 1]), np.array([0.0, -1315, -1215]))
 
 
-def test_a_wrong_orientation_is_told():
-    with pytest.raises(UsageError, match="does not fall with the number of the plate"):
-        geometry.plate_positions(np.array([0, 1, 2]), np.array([0.0, 1315, 2630]), name="brick")
+def test_a_wrong_orientation_is_refused():
+    with pytest.raises(ValueError, match="does not fall with the number of the plate"):
+        geometry.plate_positions(np.array([0, 1, 2]), np.array([0.0, 1315, 2630]))
     plate, z = geometry.count_from_downstream(np.array([0, 1, 2]), np.array([100.0, 1415, 2730]))
     assert plate.tolist() == [2, 1, 0]
-    assert geometry.plate_positions(plate, z, name="brick").tolist() == [0, -1315, -2630]
+    assert geometry.plate_positions(plate, z).tolist() == [0, -1315, -2630]
 
 
 def test_missing_plates_have_no_position():
-    found = geometry.plate_positions(np.array([0, 3]), np.array([0.0, -3945]), name="brick")
+    found = geometry.plate_positions(np.array([0, 3]), np.array([0.0, -3945]))
     assert np.isnan(found[1:3]).all()
-    with pytest.raises(UsageError, match="holds no base-tracks"):
-        geometry.plate_positions(np.zeros(0, int), np.zeros(0), name="brick")
+    with pytest.raises(ValueError, match="no base-tracks"):
+        geometry.plate_positions(np.zeros(0, int), np.zeros(0))
 
 
 def test_bad_base_tracks_are_named(hand):
     rows = {name: column.copy() for name, column in hand.rows.items()}
     rows["tx"][4] = np.nan
-    with pytest.raises(UsageError, match=r"tx of base-track 4 \(plate 1, id 4\) is not finite"):
-        brick.check_base_tracks(rows, name="brick")
+    with pytest.raises(ValueError, match=r"tx of base-track 4 \(plate 1, id 4\) is not finite"):
+        base_tracks.check_base_tracks(rows)
     twice = hand.joined(hand.rows, {name: column[3:4] for name, column in hand.rows.items()})
-    with pytest.raises(UsageError, match="plate 1 holds id 3 twice"):
-        brick.check_base_tracks(twice, name="brick")
-    brick.check_base_tracks(hand.rows, name="brick")
+    with pytest.raises(ValueError, match="duplicate id 3 on plate 1"):
+        base_tracks.check_base_tracks(twice)
+    base_tracks.check_base_tracks(hand.rows)

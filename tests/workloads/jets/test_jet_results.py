@@ -213,13 +213,21 @@ def test_the_summary_of_a_search(significances):
     assert summary["mls_one_sided_injected_events"].tolist() == [40, 120]
     assert summary["mls_one_sided_median_z"].tolist() == points["z"][own, 1][1:].tolist()
     assert summary["mls_one_sided_fit_null_size"] == 200
+    sentence = summary["mls_one_sided_conclusion"]
+    assert sentence.startswith(
+        "The scan by mls_one_sided, against 6 resamplings of the background: the data set"
+    )
+    assert "; 120 injected events have a median Z of" in sentence and "3 sigma is reached" in sentence
+    assert summary["mls_one_sided_fit_conclusion"].startswith(
+        "The classical search by mls_one_sided, against 200"
+    )
     assert "mls_one_sided_fit_observed" not in summary
     crossings = found.tables["crossings"]
     for name, statistic, method in (
         ("chisq_ndof", b"chisq_ndof", b"scan"), ("chisq_ndof_fit", b"chisq_ndof", b"fit"),
     ):  # fmt: skip
         row = (crossings["statistic"] == statistic) & (crossings["method"] == method)
-        assert summary[f"{name}_events_at_3_sigma"] == pytest.approx(crossings["events"][row][0], nan_ok=True)
+        assert summary[f"{name}_at_3_sigma_events"] == pytest.approx(crossings["events"][row][0], nan_ok=True)
 
 
 def test_a_sweep_of_significances_has_no_summary(scanned):

@@ -83,7 +83,7 @@ done
 trap - USR1 TERM INT
 # MPICH's mpiexec exits with the bare number of the signal that ended a rank; no exit code of hpcml is one
 case $code in [6-9]|1[0-5]) code=$((128 + code)) ;; esac
-# asked to stop before Python could listen: nothing was begun, so nothing is lost
+# asked to stop before Python could listen: nothing was started, so nothing is lost
 case $asked$code in 1138|1143) code=85 ;; esac
 printf 'hpcml: step %s shard %s ends with exit code %s, %(%F %T)T\n' \
     scan "$shard" "$code" -1
