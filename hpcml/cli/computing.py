@@ -107,7 +107,7 @@ def plan(
 
 
 @click.command()
-@click.argument("job", type=click.Path(path_type=Path), metavar="JOB|DIR")
+@click.argument("job", type=click.Path(path_type=Path), metavar="JOB|DIRECTORY")
 @SET
 @SITE
 @FOLDER

@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from hpcml.cli import cluster, computing, inspection
-from hpcml.errors import EXIT_BUG, HpcmlError
+from hpcml.errors import EXIT_BUG, HpcmlError, UsageError, nearest
 
 ORDER = (
     *("validate", "plan", "run", "render", "submit", "work", "merge", "status", "explain", "logs"),
@@ -30,6 +30,16 @@ class _Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for name in ORDER if name in self.commands]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Old releases of click propose no other name, and new ones do it in another form than ours."""
+        name = args[0]
+        if name not in self.commands and not name.startswith("-") and not ctx.resilient_parsing:
+            hint = nearest(name, self.list_commands(ctx)) or "`hpcml --help` lists the commands"
+            raise UsageError(f"no command {name!r}", hint)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """A reader of our output that has left (`hpcml units | head`) is no error; click would exit 1."""

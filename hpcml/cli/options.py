@@ -24,7 +24,7 @@ HASH = click.option(
 JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
 DIR = click.argument("directory", type=click.Path(path_type=Path))
 STEP = click.option("--step", "step_name", metavar="STEP", help="Only this step.")
-JOB_OR_DIR = click.argument("place", type=click.Path(path_type=Path), metavar="JOB|DIR")
+JOB_OR_DIR = click.argument("place", type=click.Path(path_type=Path), metavar="JOB|DIRECTORY")
 SET = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the job file."
 )

@@ -79,7 +79,7 @@ class PlainProgress:
 
 
 class RichProgress:
-    """One bar a step."""
+    """One bar per step."""
 
     def __init__(self, bar: Bar) -> None:
         self._bar = bar

@@ -82,4 +82,4 @@ def describe(workload: type[Workload], name: str) -> Iterator[str]:
         for column in table.columns:
             shape = "".join(f"[{size}]" for size in column.shape)
             unit = f" {column.unit}" if column.unit else ""
-            yield f"  {column.name}: {column.dtype}{shape}{unit}  {column.meaning}"
+            yield f"  {column.name}: {column.dtype}{shape}{unit}  {column.meaning}".rstrip()

@@ -34,6 +34,13 @@ def test_dry_run_then_submit(slurm: Slurm) -> None:
     ]
 
 
+def test_render(slurm: Slurm) -> None:
+    lines = slurm.terminal("render CAMPAIGN")
+    folder = "CAMPAIGN/submit/attempt-0001/toy"
+    assert f"{folder}/array.sbatch" in lines and f"{folder}/rank.sh" in lines
+    assert slurm.fakes.calls("sbatch") == []
+
+
 def test_pending_jobs(slurm: Slurm) -> None:
     slurm.submit()
     slurm.queue(*["PENDING|0||Priority"] * 4)
@@ -125,3 +132,14 @@ def test_a_scheduler_that_does_not_answer(slurm: Slurm, monkeypatch: pytest.Monk
     first, remedy = slurm.terminal("explain CAMPAIGN")[:2]
     assert first.startswith("the scheduler: It does not answer: ") and first.endswith(".")
     assert remedy == "    -> ask again later; nothing is lost"
+
+
+def test_a_cancellation_that_the_scheduler_refuses(slurm: Slurm) -> None:
+    slurm.submit()
+    slurm.queue(*["PENDING|0||Priority"] * 4)
+    slurm.fakes.answer("scancel", err="scancel: error: Access/permission denied\n", code=1)
+    assert slurm.terminal("cancel CAMPAIGN") == [
+        "hpcml: error: scancel refused: scancel: error: Access/permission denied",
+        "exit code 4",
+    ]
+    assert slurm.terminal("status CAMPAIGN")[0].endswith("5 jobs queued or running"), "nothing is recorded"

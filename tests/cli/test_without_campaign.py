@@ -27,8 +27,13 @@ def test_help_lists_commands_in_the_order_of_a_campaign(terminal: Terminal) -> N
 
 def test_a_wrong_name_answers_with_the_right_one(terminal: Terminal) -> None:
     assert terminal("stauts CAMPAIGN") == [
-        "hpcml: error: No such command 'stauts'. Did you mean 'status'?",
-        "hpcml: hint: `hpcml --help`",
+        "hpcml: error: no command 'stauts'",
+        "hpcml: hint: did you mean 'status'?",
+        "exit code 2",
+    ]
+    assert terminal("xyz") == [
+        "hpcml: error: no command 'xyz'",
+        "hpcml: hint: `hpcml --help` lists the commands",
         "exit code 2",
     ]
 
@@ -98,3 +103,25 @@ def test_an_unknown_workload(terminal: Terminal) -> None:
         "hpcml: hint: did you mean 'jets.scan'?",
         "exit code 2",
     ]
+
+
+def test_a_missing_argument_is_named_in_full(terminal: Terminal) -> None:
+    assert terminal("run") == [
+        "hpcml: error: Missing argument 'JOB|DIRECTORY'.",
+        "hpcml: hint: `hpcml run --help`",
+        "exit code 2",
+    ]
+    assert terminal("merge") == [
+        "hpcml: error: Missing argument 'DIRECTORY'.",
+        "hpcml: hint: `hpcml merge --help`",
+        "exit code 2",
+    ]
+
+
+@pytest.mark.parametrize("command", [*ORDER, "site list", "site show", "site check"])
+def test_help_of_each_command(terminal: Terminal, command: str) -> None:
+    """Plain words of the house; no placeholder that is not an argument or an option."""
+    lines = terminal(f"{command} --help")
+    assert lines[0].startswith(f"Usage: hpcml {command} ")
+    text = " ".join(lines)
+    assert not re.search(r"\b(DIR|told|said|mend|mended|cure|anew|judge|whole)\b", text)
