@@ -15,8 +15,8 @@ TREES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
-# submit side; ranks; processes that are started from here
-MAY_READ_ENVIRONMENT = {"jobfile/resolve.py", "jobfile/sites.py", "worker/allocation.py", "launchers.py"}
+# submit side; ranks
+MAY_READ_ENVIRONMENT = {"jobfile/resolve.py", "jobfile/sites.py", "worker/allocation.py"}
 LONGEST_FILE, LONGEST_FUNCTION = 300, 60
 # words that belong to schedulers, physics and machine learning: no class of ours outside their rooms has one
 RESERVED = re.compile(r"(Job(?!s?$|File|Ref|Record|State|Outcome|Output)|Task|Cluster|Batch|Event(?!Sample))")

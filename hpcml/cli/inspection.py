@@ -144,11 +144,14 @@ def workloads(name: str | None) -> None:
 
 @click.command()
 @DIR
-def report(directory: Path) -> None:
+@click.option(
+    "--to", "folder", type=click.Path(path_type=Path), help="Folder to write to [report/ in the campaign]."
+)
+def report(directory: Path, folder: Path | None) -> None:
     """Draw the plots of all merged steps, on one page."""
     from hpcml.commands.report import report as draw
 
-    page = draw(open_campaign(directory))
+    page = draw(open_campaign(directory), folder)
     click.echo(page if page else "no merged step draws anything")
 
 

@@ -1,6 +1,6 @@
-"""Merged tables -> plots and one self-contained HTML page.
+"""Draws the figures of all merged steps, and writes them with one self-contained HTML page.
 
-Collecting the figures of all steps and writing them.
+`collect` and `page_of` only read; `write` gets the folder.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import base64
 import html
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,52 +31,88 @@ STYLE = (
 )
 
 
-def report(opened: OpenCampaign) -> Path | None:
-    """Write report/*.png, *.pdf and report/index.html; None when no workload draws anything."""
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One figure. name: of its files, without suffix. images: content by suffix, png and pdf."""
+
+    name: str
+    caption: str
+    images: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the merged steps of a campaign have to show. digests: {step: {table: content digest}}."""
+
+    campaign: str
+    figures: tuple[Drawn, ...]
+    digests: Mapping[str, Mapping[str, str]]
+
+
+def report(opened: OpenCampaign, folder: Path | None = None) -> Path | None:
+    """Write *.png, *.pdf and index.html; None when no workload draws anything.
+
+    folder: where, by default `report/` in the campaign directory, which is then the only place that changes.
+    """
+    found = collect(opened)
+    if not found.figures:
+        return None
+    return write(found, folder or opened.layout.report, [step.name for step in opened.steps])
+
+
+def collect(opened: OpenCampaign) -> Report:
+    """Draw the figures of all merged steps. Nothing in the campaign is written."""
     merged = [step for step in opened.steps if step.layout.table.is_file()]
     tables = {step.name: step.table() for step in merged}
-    sections: list[str] = []
-    written: set[str] = set()
-    for step in merged:
-        earlier = {one.name: tables[one.name] for one in merged[: merged.index(step)]}
+    figures = []
+    for number, step in enumerate(merged):
+        earlier = {before.name: tables[before.name] for before in merged[:number]}
         workload = step.instance(step.combinations()[0])
         for figure, images in draw_figures(workload, step.plan.workload, tables[step.name], earlier):
-            for suffix, image in images.items():
-                name = f"{step.name}-{figure.name}.{suffix}"
-                with replacing(opened.layout.report / name) as path:
-                    path.write_bytes(image)
-                written.add(name)
-            text = base64.b64encode(images["png"]).decode()
-            caption = html.escape(figure.caption)
-            sections.append(
-                f'<figure><img alt="{caption}" src="data:image/png;base64,{text}">'
-                f"<figcaption>{caption}</figcaption></figure>"
-            )
-    if not sections:
-        return None
-    _remove_earlier(opened, written)
-    page = opened.layout.report / "index.html"
-    name = html.escape(opened.campaign.name)
-    rows = "".join(
-        f"<tr><td>{html.escape(step)}</td><td>{html.escape(table)}</td><td><code>{digest}</code></td></tr>"
-        for step, found in tables.items()
-        for table, digest in found.digests.items()
-    )
-    write_text(
-        page,
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><style>{STYLE}</style>'
-        f"<h1>{name}</h1>{''.join(sections)}<h2>Tables</h2><table>"
-        f"<tr><th>step</th><th>table</th><th>content digest</th></tr>{rows}</table></html>\n",
-    )
+            figures.append(Drawn(f"{step.name}-{figure.name}", figure.caption, images))
+    digests = {name: table.digests for name, table in tables.items()}
+    return Report(opened.campaign.name, tuple(figures), digests)
+
+
+def write(found: Report, folder: Path, steps: Sequence[str]) -> Path:
+    """The files of a report in `folder`; its page. Figures of these steps that an earlier report left there and
+    this one does not draw are removed."""
+    written = set()
+    for figure in found.figures:
+        for suffix, image in figure.images.items():
+            name = f"{figure.name}.{suffix}"
+            with replacing(folder / name) as path:
+                path.write_bytes(image)
+            written.add(name)
+    for step in steps:
+        for path in folder.glob(f"{step}-*"):
+            if path.suffix in (".png", ".pdf") and path.name not in written:
+                path.unlink(missing_ok=True)
+    page = folder / "index.html"
+    write_text(page, page_of(found))
     return page
 
 
-def _remove_earlier(opened: OpenCampaign, written: set[str]) -> None:
-    """Figures of a report before this one that are not drawn any more."""
-    for step in opened.steps:
-        for path in opened.layout.report.glob(f"{step.name}-*"):
-            if path.suffix in (".png", ".pdf") and path.name not in written:
-                path.unlink(missing_ok=True)
+def page_of(found: Report) -> str:
+    """The report as one HTML page that needs no other file."""
+    name = html.escape(found.campaign)
+    sections = []
+    for figure in found.figures:
+        image, caption = base64.b64encode(figure.images["png"]).decode(), html.escape(figure.caption)
+        sections.append(
+            f'<figure><img alt="{caption}" src="data:image/png;base64,{image}">'
+            f"<figcaption>{caption}</figcaption></figure>"
+        )
+    rows = "".join(
+        f"<tr><td>{html.escape(step)}</td><td>{html.escape(table)}</td><td><code>{digest}</code></td></tr>"
+        for step, tables in found.digests.items()
+        for table, digest in tables.items()
+    )
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><style>{STYLE}</style>'
+        f"<h1>{name}</h1>{''.join(sections)}<h2>Tables</h2><table>"
+        f"<tr><th>step</th><th>table</th><th>content digest</th></tr>{rows}</table></html>\n"
+    )
 
 
 def draw_figures(

@@ -62,6 +62,24 @@ def test_reading_verbs_change_nothing(half_done: Path) -> None:
     assert "failed" in first["status"] and "first" in first["units"]
 
 
+def test_a_report_of_a_campaign_that_cannot_be_written(tmp_path: Path) -> None:
+    with toy.small_disk(tmp_path / "disk", "64m") as disk:
+        last = toy.step("last", "Drawn", toy.COLUMNS, inputs={"samples": "first"})
+        opened = toy.planned(disk.path, toy.step("first", parameters={"n": 3}), last)
+        assert toy.hpcml("run", opened.root).code == 0
+        reports = [tmp_path / name for name in ("writable", "read-only")]
+        assert toy.hpcml("report", opened.root, "--to", reports[0]).code == 0
+        before = content(opened.root)
+        disk.remount("ro")
+        ended = toy.hpcml("report", opened.root, "--to", reports[1])
+        assert (ended.code, ended.stdout) == (0, f"{reports[1] / 'index.html'}\n"), ended.stderr
+        assert content(reports[0]).keys() == content(reports[1]).keys() >= {"index.html", "last-nothing.png"}
+        assert {name: raw for name, (_, raw) in content(reports[0]).items()} == {
+            name: raw for name, (_, raw) in content(reports[1]).items()
+        }
+        assert content(opened.root) == before
+
+
 def test_a_read_only_mount_gives_the_same_answers(half_done: Path, tmp_path: Path) -> None:
     with toy.small_disk(tmp_path / "disk", "64m") as disk:
         root = disk.path / "campaign"
