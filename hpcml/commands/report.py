@@ -75,8 +75,8 @@ def collect(opened: OpenCampaign) -> Report:
 
 
 def write(found: Report, folder: Path, steps: Sequence[str]) -> Path:
-    """The files of a report in `folder`; its page. Figures of these steps that an earlier report left there and
-    this one does not draw are removed."""
+    """The files of a report in `folder`; its page. Figures of these steps that an earlier report left
+    there and this one does not draw are removed."""
     written = set()
     for figure in found.figures:
         for suffix, image in figure.images.items():
