@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,3 +146,11 @@ def test_messages_are_in_plain_words(word: str) -> None:
         if re.search(rf"(?<![\w-]){word}(?![\w-])", text)
     ]
     assert found == []
+
+
+def test_the_contract_of_the_verbs_names_all_of_them() -> None:
+    settings = configparser.ConfigParser()
+    settings.read(PACKAGE.parent / "setup.cfg", encoding="utf-8")
+    listed = settings["importlinter:contract:verbs"]["modules"].split()
+    verbs = {Path(name).stem for name in TREES if name.startswith("commands/")} - {"__init__", "run", "site"}
+    assert set(listed) == {f"hpcml.commands.{verb}" for verb in verbs}
