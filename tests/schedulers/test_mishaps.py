@@ -174,7 +174,7 @@ def test_slurm_output_that_cannot_be_opened_is_told(slurm: ClusterCampaign, wait
     wait_until(slurm.quiet, 60)
     told = slurm.ok("explain", slurm.root)
     assert "SLURM could not open the file for its output" in told and f"goes to {logs}." in told
-    assert "mend the folder" in told
+    assert "fix the folder" in told
     slurm.site = {}
     slurm.plan()
     slurm.ok("resume", slurm.root)
@@ -193,7 +193,7 @@ def test_htcondor_output_that_cannot_be_opened_is_told(htcondor: ClusterCampaign
     wait_until(lambda: htcondor.shards().count("held") == 4, 60)
     told = htcondor.ok("explain", htcondor.root)
     assert "first shards 0-3: The file for its output could not be opened" in told
-    assert f"Failed to open '{logs}/" in told and "mend the folder, then condor_release" in told
+    assert f"Failed to open '{logs}/" in told and "fix the folder, then condor_release" in told
     logs.unlink()
     logs.mkdir()
     htcondor.call("condor_release", "-constraint", "HoldReasonCode =?= 7")

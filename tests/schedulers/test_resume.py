@@ -144,7 +144,7 @@ def test_a_bad_node_is_avoided_until_failures_are_forgiven(campaign: Campaign) -
     timeout = "TIMEOUT|0|n1|TimeLimit"
     campaign.ended(timeout, timeout, timeout, timeout)
     campaign.send("resume")
-    assert "--exclude=n2\n" in campaign.script(), "another failure does not mend it"
+    assert "--exclude=n2\n" in campaign.script(), "another failure does not change it"
     campaign.ended(timeout, timeout, timeout, timeout)
     campaign.send("resume", "--retry-failed")
     assert "--exclude" not in campaign.script()

@@ -166,7 +166,7 @@ def test_run_says_that_a_killed_rank_can_be_resumed(tmp_path: Path, mpi: toy.Lau
     job, here = toy.write_job(tmp_path), toy.Launcher(mpi.name, mpi.python)
     words = ("run", job, "--dir", tmp_path / "campaign", "--ranks", "2")
     ended = toy.hpcml(*words, by=here, TOY_KILL="u00012")
-    assert ended.code == 3 and "ended with code" in ended.error()
+    assert ended.code == 3 and "was ended by signal 9 (SIGKILL)" in ended.error()
     assert toy.hpcml(*words, by=here).code == 0
 
 
