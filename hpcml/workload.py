@@ -265,9 +265,9 @@ class Workload(ABC):
         `table` is the merged table of this step."""
         return {}
 
-    def report(self, table: Input, earlier: Mapping[str, Input]) -> Iterable[Figure]:
-        """Plots for people, from the merged table of this step. `earlier` holds the tables of the merged
-        steps before it in the job file, by the name of the step."""
+    def report(self, table: Input, earlier: Mapping[str, Input]) -> Iterable[Figure | Document]:
+        """Plots and files for people, from the merged table of this step. `earlier` holds the tables of the
+        merged steps before it in the job file, by the name of the step."""
         return ()
 
 
@@ -278,3 +278,15 @@ class Figure:
     name: str
     caption: str
     figure: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file beside the figures of a report, linked from its page (a LaTeX table, a list of points, CSV).
+
+    name: of the file, with suffix; the step's name is put before it. content: text is written as UTF-8.
+    """
+
+    name: str
+    caption: str
+    content: bytes | str

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hpcml.workload import Arrays, Column, Context, Figure, Input, InputSpec, Table, Unit
+from hpcml.workload import Arrays, Column, Context, Document, Figure, Input, InputSpec, Table, Unit
 
 sys.path.insert(0, str(Path(__file__).parent))  # a worker that loads this file finds its neighbour
 from toy_workloads import Behind, Plain, Toy
@@ -88,3 +88,15 @@ class Drawn(Behind):
 
         caption = f"drawn of {table.rows()} rows, before it: {', '.join(earlier)}"
         return (Figure("nothing", caption, Drawing((1, 1))),)
+
+
+class Documented(Behind):
+    """A second step with documents and no figure; TOY_DOCUMENTS says which names."""
+
+    name = "documented"
+
+    def report(self, table: Input, earlier: Mapping[str, Input]) -> Iterable[Document]:
+        for number, name in enumerate(os.environ["TOY_DOCUMENTS"].split(",")):
+            yield Document(
+                name, f"number {number} of <{table.rows()} rows>", "\u00b5" if number else b"\xff\x00"
+            )
