@@ -100,3 +100,27 @@ class Documented(Behind):
             yield Document(
                 name, f"number {number} of <{table.rows()} rows>", "\u00b5" if number else b"\xff\x00"
             )
+
+
+LABELS = ("E.trks.lik[:,0]", 'd\'\u00e9t\u00e9 "x"', "number")
+
+
+class Labelled(Plain):
+    """Columns whose values have names, `width` of them; one label is also the name of a payload."""
+
+    name = "labelled"
+
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
+        width = self.parameters.width
+        labels = (*LABELS, *(f"x{number}" for number in range(3, width)))[:width]
+        wide = Column("wide", "f8", (width,), labels=labels)
+        deep = Column("deep", "i4", (2, 2), labels=("a", "b"))
+        flat = Column("flat", "i4", (2, 2), labels=("p", "q", "r", "s"))
+        rows = Table("rows", (Column("bare", "f8", (2,)), wide, deep, flat))
+        return (rows, Table("sums", (wide,), "sum"))
+
+    def result(self, unit: Unit, ctx: Context) -> dict[str, Arrays]:
+        wide = unit.number("number") + 0.25 * np.arange(self.parameters.width)[np.newaxis]
+        deep = np.arange(4, dtype="i4").reshape(1, 2, 2)
+        rows = {"bare": wide[:, :2], "wide": wide, "deep": deep, "flat": deep}
+        return {"rows": rows, "sums": {"wide": wide[0]}}
