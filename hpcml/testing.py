@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpcml.commands.report import draw_figures
+from hpcml.commands.report import draw
 from hpcml.directory.inputs import FileInput
 from hpcml.directory.summary import summary_arrays
 from hpcml.errors import UsageError
@@ -220,6 +220,6 @@ def _check_results(instance: Workload, name: str, table: MemoryTable, opened: Ma
     earlier = {name: one for name, one in opened.items() if one.is_step}
     try:
         summary_arrays(instance, name, table)
-        draw_figures(instance, name, table, earlier)
+        draw(instance, name, table, earlier)
     except UsageError as error:
         raise WorkloadProblem(error.message) from error

@@ -111,6 +111,8 @@ class Column:
     text of any width. Text is stored as UTF-8 bytes of fixed length, as wide as the widest text of all units
     needs, so that a table stays readable by any HDF5 library and compresses well; one long text makes every
     row as wide. `Input.array` gives it as text again.
+    labels: a text for each value of a row with a shape (`E.trks.lik[:,0]`): as many as its last axis is
+    long, or as it has values, in C order.
     """
 
     name: str
@@ -118,6 +120,7 @@ class Column:
     shape: tuple[int, ...] = ()
     unit: str = ""
     meaning: str = ""
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,9 @@ class Input(Protocol):
 
     def columns(self, table: str, *names: str) -> tuple[NDArray[Any], ...]:
         """Columns as plain arrays, in the order of `names`; all of the table when no name is given."""
+
+    def labels(self, column: str, table: str = "") -> tuple[str, ...]:
+        """The labels of a column; none when it was declared without."""
 
     def keys(self) -> Sequence[str]:
         """The unit keys of a step input, in unit order."""
@@ -265,9 +271,9 @@ class Workload(ABC):
         `table` is the merged table of this step."""
         return {}
 
-    def report(self, table: Input, earlier: Mapping[str, Input]) -> Iterable[Figure]:
-        """Plots for people, from the merged table of this step. `earlier` holds the tables of the merged
-        steps before it in the job file, by the name of the step."""
+    def report(self, table: Input, earlier: Mapping[str, Input]) -> Iterable[Figure | Document]:
+        """Plots and files for people, from the merged table of this step. `earlier` holds the tables of the
+        merged steps before it in the job file, by the name of the step."""
         return ()
 
 
@@ -278,3 +284,15 @@ class Figure:
     name: str
     caption: str
     figure: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file beside the figures of a report, linked from its page (a LaTeX table, a list of points, CSV).
+
+    name: of the file, with suffix; the step's name is put before it. content: text is written as UTF-8.
+    """
+
+    name: str
+    caption: str
+    content: bytes | str

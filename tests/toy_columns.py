@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hpcml.workload import Arrays, Column, Context, Figure, Input, InputSpec, Table, Unit
+from hpcml.workload import Arrays, Column, Context, Document, Figure, Input, InputSpec, Table, Unit
 
 sys.path.insert(0, str(Path(__file__).parent))  # a worker that loads this file finds its neighbour
 from toy_workloads import Behind, Plain, Toy
@@ -88,3 +88,39 @@ class Drawn(Behind):
 
         caption = f"drawn of {table.rows()} rows, before it: {', '.join(earlier)}"
         return (Figure("nothing", caption, Drawing((1, 1))),)
+
+
+class Documented(Behind):
+    """A second step with documents and no figure; TOY_DOCUMENTS says which names."""
+
+    name = "documented"
+
+    def report(self, table: Input, earlier: Mapping[str, Input]) -> Iterable[Document]:
+        for number, name in enumerate(os.environ["TOY_DOCUMENTS"].split(",")):
+            yield Document(
+                name, f"number {number} of <{table.rows()} rows>", "\u00b5" if number else b"\xff\x00"
+            )
+
+
+LABELS = ("E.trks.lik[:,0]", 'd\'\u00e9t\u00e9 "x"', "number")
+
+
+class Labelled(Plain):
+    """Columns whose values have names, `width` of them; one label is also the name of a payload."""
+
+    name = "labelled"
+
+    def tables(self, inputs: Mapping[str, Input]) -> tuple[Table, ...]:
+        width = self.parameters.width
+        labels = (*LABELS, *(f"x{number}" for number in range(3, width)))[:width]
+        wide = Column("wide", "f8", (width,), labels=labels)
+        deep = Column("deep", "i4", (2, 2), labels=("a", "b"))
+        flat = Column("flat", "i4", (2, 2), labels=("p", "q", "r", "s"))
+        rows = Table("rows", (Column("bare", "f8", (2,)), wide, deep, flat))
+        return (rows, Table("sums", (wide,), "sum"))
+
+    def result(self, unit: Unit, ctx: Context) -> dict[str, Arrays]:
+        wide = unit.number("number") + 0.25 * np.arange(self.parameters.width)[np.newaxis]
+        deep = np.arange(4, dtype="i4").reshape(1, 2, 2)
+        rows = {"bare": wide[:, :2], "wide": wide, "deep": deep, "flat": deep}
+        return {"rows": rows, "sums": {"wide": wide[0]}}

@@ -18,6 +18,7 @@ from hpcml.campaign import Resources
 from hpcml.directory.attempts import shard_units
 from hpcml.directory.history import History
 from hpcml.directory.opened import OpenStep
+from hpcml.directory.selection import others_left
 from hpcml.store.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Survey:
 class Decision:
     """submit: is there anything to submit? units: the numbers to compute, none when only the merge is
     wanted. shards: into how many they are cut. messages: why and what. refusal: (message, hint) of the
-    error that a person gets instead."""
+    error that a person gets instead. others: missing units that were not chosen, nor are computed."""
 
     submit: bool
     units: NDArray[np.int64]
@@ -56,6 +57,7 @@ class Decision:
     request: Request | None = None
     messages: tuple[str, ...] = ()
     refusal: tuple[str, str] | None = None
+    others: int = 0
 
 
 def survey(step: OpenStep, jobs: Jobs, ledger: Ledger) -> Survey:
@@ -80,18 +82,20 @@ def decide(
     *,
     shards: int = 0,
     automatic: bool = False,
+    only: NDArray[np.int64] | None = None,
 ) -> Decision:
     """What to submit of a step that is not merged.
 
     Units of jobs that are queued, held or running are left to them. shards: into how many, 0 for the job
     file's number. automatic: a merge job asks, so only failures that another try
-    can get past are tried again.
+    can get past are tried again. only: numbers of the units that were chosen, None for all.
     """
-    missing = ledger.missing
+    missing = ledger.missing if only is None else np.intersect1d(ledger.missing, only)
+    others = len(ledger.missing) - len(missing)
     busy = _units_of_live_jobs(jobs, known)
     failed = _units_at_limit(history, known, missing)
     wanted = np.setdiff1d(np.setdiff1d(missing, busy), failed)
-    messages: list[str] = []
+    messages = [others_left(known.step, others)] if others else []
     if len(busy):
         left = len(np.intersect1d(missing, busy))
         messages.append(f"{known.step}: {left} units are left to jobs that are queued or running")
@@ -101,8 +105,9 @@ def decide(
             " (--retry-failed does)"
         )
     # a submit that was cut off may have left an array in the queue and no job to merge it
-    nothing = len(missing) > 0 and not len(wanted) and (jobs.merging(known.step) or not len(busy))
-    if nothing and len(failed) == len(missing) and not automatic:
+    to_merge = not len(missing) or (len(busy) > 0 and not jobs.merging(known.step))
+    nothing = not len(wanted) and (others > 0 or not to_merge)
+    if nothing and 0 < len(failed) == len(missing) and not automatic:
         hint = f"fix what fails, then `hpcml resume {known.root} --retry-failed`"
         return Decision(False, wanted, refusal=(messages[-1], hint))
     if nothing:
@@ -113,14 +118,14 @@ def decide(
         known.options,
         history,
         known.outcomes,
-        done=len(ledger.done) - len(missing),
+        done=len(ledger.done) - len(ledger.missing),
         automatic=automatic,
     )
     messages += request.reasons
     if automatic and not request.retry_helps:
         return Decision(False, wanted, request=request, messages=(*messages, "not tried again by itself"))
     count = min(shards or known.planned.shards, len(wanted))
-    return Decision(True, wanted, count, request, tuple(messages))
+    return Decision(True, wanted, count, request, tuple(messages), others=others)
 
 
 def _units_of_live_jobs(jobs: Jobs, known: Survey) -> NDArray[np.int64]:

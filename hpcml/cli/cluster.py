@@ -56,6 +56,7 @@ def resume_there(
     retry_failed: Sequence[str],
     dry_run: bool,
     automatic: int | None,
+    units: str,
 ) -> int:
     """`hpcml resume` of a campaign that was planned for a cluster.
 
@@ -69,7 +70,8 @@ def resume_there(
         shards=shards or 0,
         retry_failed=retry_failed,
         dry_run=dry_run,
-        automatic=automatic is not None,
+        automatic=automatic or 0,
+        units=units,
     )
     for line in resumed.messages:
         click.echo(line)

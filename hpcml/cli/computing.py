@@ -24,6 +24,7 @@ from hpcml.cli.options import (
     SET,
     SITE,
     STEP,
+    UNITS,
     chosen_steps,
     open_campaign,
     planned,
@@ -116,15 +117,17 @@ def plan(
 @click.option("--ranks", type=click.IntRange(1), default=None, help="Processes per shard [the job file's].")
 @click.option("--shards", type=click.IntRange(1), default=None, help="Shards per step [the job file's].")
 @click.option("--allow-missing", is_flag=True, help="Merge without units that failed; the table lists them.")
+@UNITS
 def run(
     job: Path, overrides: tuple[str, ...], site: str | None, folder: Path | None, hash_mode: HashMode,
-    step_name: str | None, ranks: int | None, shards: int | None, allow_missing: bool,
+    step_name: str | None, ranks: int | None, shards: int | None, allow_missing: bool, units: str | None,
 ) -> None:  # fmt: skip
     """Do all of a campaign on this machine. Plan, compute, merge and report."""
     from hpcml.commands.run import RunOptions
 
     opened = planned(job, overrides, site, folder, hash_mode)
-    _run_here(opened, RunOptions(ranks or 0, shards or 0, allow_missing, step_name or ""))
+    step = step_name or ""
+    _run_here(opened, RunOptions(ranks or 0, shards or 0, allow_missing, step, units=units or ""))
 
 
 def _run_here(opened: OpenCampaign, options: RunOptions) -> None:
@@ -133,6 +136,8 @@ def _run_here(opened: OpenCampaign, options: RunOptions) -> None:
     from hpcml.commands.report import report
     from hpcml.commands.run import run as run_all
 
+    if options.units and options.allow_missing:
+        raise click.UsageError("--units merges complete steps only: it does not go with --allow-missing")
     with shown_progress() as progress:
         merged = run_all(opened, options, progress)
     for result in merged:
@@ -149,6 +154,7 @@ def _run_here(opened: OpenCampaign, options: RunOptions) -> None:
 @click.option("--ranks", type=click.IntRange(1), default=None, help="Processes per shard [the job file's].")
 @click.option("--shards", type=click.IntRange(1), default=None, help="Shards for what is missing.")
 @click.option("--allow-missing", is_flag=True, help="Merge without units that failed; the table lists them.")
+@UNITS
 @click.option("--retry-failed", is_flag=True, help="Forget earlier failures: units get max_attempts again.")
 @click.option("--here", is_flag=True, help="On this machine, even if the campaign was planned for a cluster.")
 @click.option(
@@ -165,6 +171,7 @@ def resume(
     here: bool,
     automatic: int | None,
     dry_run: bool,
+    units: str | None,
 ) -> int:
     """Compute what is missing, then merge. On a cluster, submit what is missing."""
     from hpcml.commands.run import RunOptions
@@ -175,8 +182,9 @@ def resume(
         raise click.UsageError("--dry-run shows what would be submitted; here nothing is submitted")
     forgiven = tuple(step.name for step in chosen_steps(opened, step_name)) if retry_failed else ()
     if on_cluster:
-        return resume_there(opened, shards, forgiven, dry_run, automatic)
-    _run_here(opened, RunOptions(ranks or 0, shards or 0, allow_missing, retry_failed=forgiven))
+        return resume_there(opened, shards, forgiven, dry_run, automatic, units or "")
+    options = RunOptions(ranks or 0, shards or 0, allow_missing, retry_failed=forgiven, units=units or "")
+    _run_here(opened, options)
     return 0
 
 

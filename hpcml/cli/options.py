@@ -32,6 +32,7 @@ SITE = click.option("--site", help="Where to run, instead of the job file's site
 FOLDER = click.option(
     "--dir", "folder", type=click.Path(path_type=Path), help="Campaign directory [campaigns/NAME]."
 )
+UNITS = click.option("--units", metavar="GLOB", help="Only units whose key matches, for example 'boot-00*'.")
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Write the files and show the calls; submit nothing.")
 
 

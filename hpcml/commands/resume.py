@@ -11,11 +11,12 @@ from hpcml.attempts.refresh import refresh
 from hpcml.attempts.request import request_entry
 from hpcml.attempts.submission import SubmitResult, refuse_local, send, submittable_steps
 from hpcml.campaign import Campaign, Resources
-from hpcml.directory.attempts import forgive_failures, next_attempt, write_attempt
+from hpcml.directory.attempts import attempt_pattern, forgive_failures, next_attempt, write_attempt
 from hpcml.directory.history import History
 from hpcml.directory.listing import ensure_listed
 from hpcml.directory.lock import exclusive_lock
 from hpcml.directory.opened import OpenCampaign, OpenStep
+from hpcml.directory.selection import matching_units, refuse_no_match
 from hpcml.errors import Incomplete, SchedulerError, UsageError
 from hpcml.schedulers.base import scheduler
 from hpcml.states import JobState
@@ -40,13 +41,15 @@ def resume(
     shards: int = 0,
     retry_failed: Sequence[str] = (),
     dry_run: bool = False,
-    automatic: bool = False,
+    automatic: int = 0,
+    units: str = "",
 ) -> ResumeResult:
     """Submit what is missing of the first unfinished step, and all later ones.
 
     Units of jobs that are queued or running are left to them. retry_failed: names of the steps whose
-    failures are forgiven first. automatic: called by a merge job, so only
-    failures that another try can get past are tried again (schedulers/failures.py).
+    failures are forgiven first. automatic: the attempt whose merge job asks, so only failures that another
+    try can get past are tried again (schedulers/failures.py), and only units that the attempt wanted.
+    units: a glob over unit keys; only these are submitted, without later steps unless they complete theirs.
     Raises SchedulerError when the scheduler does not say what is running: nothing is submitted then.
     """
     refuse_local(opened)
@@ -59,9 +62,9 @@ def resume(
                 f"cannot resume while the scheduler does not say what is running: {jobs.error}",
                 "try again when it answers; nothing is lost",
             )
-        if not jobs.attempts:
+        if not jobs.attempts and not units:
             raise UsageError(f"{opened.campaign.name} was not submitted yet", f"`hpcml submit {opened.root}`")
-        newest = jobs.attempts[-1]
+        newest = max(jobs.attempts, default=0)
         if all(step.finished() for step in opened.steps):
             return ResumeResult(messages=("every step is merged: nothing to resume",))
         if jobs.live_owners:
@@ -74,13 +77,22 @@ def resume(
             raise Incomplete(f"step {first.name!r} waits for {', '.join(first.earlier_steps())}")
         ledger = first.ledger()
         known = survey(first, jobs, ledger)
-        decision = decide(history, jobs, ledger, known, shards=shards, automatic=automatic)
+        pattern = units or attempt_pattern(first, automatic)
+        if pattern:
+            refuse_no_match([first], pattern)
+        only = matching_units(first, pattern) if pattern else None
+        decision = decide(history, jobs, ledger, known, shards=shards, automatic=automatic > 0, only=only)
         if decision.refusal:
             raise Incomplete(*decision.refusal)
         if not decision.submit:
             return ResumeResult(messages=decision.messages, attempt=newest)
+        if decision.others:  # its merge cannot succeed yet
+            steps, waiting = [first], ()
         done = int(ledger.done.sum())
-        sent = carry_out(decision, opened, steps, jobs, history, done=done, waiting=waiting, dry_run=dry_run)
+        sent = carry_out(
+            decision, opened, steps, jobs, history,
+            done=done, waiting=waiting, dry_run=dry_run, pattern=pattern,
+        )  # fmt: skip
         return ResumeResult(sent, decision.messages, max(sent.attempt, newest))
 
 
@@ -94,17 +106,19 @@ def carry_out(
     done: int,
     waiting: tuple[str, ...],
     dry_run: bool,
+    pattern: str,
 ) -> SubmitResult:
     """Write down what the attempt computes and asks for, render it, submit it.
 
     steps: the first is the one that was decided about, the others are submitted behind it. done: units of
-    it that are recorded. waiting: names of steps behind one that runs on this machine.
+    it that are recorded. waiting: names of steps behind one that runs on this machine. pattern: the glob
+    that chose the units.
     """
     assert decision.request is not None
     first, request = steps[0], decision.request
     attempt = next_attempt(opened, history)
     if len(decision.units) and not dry_run:
-        attempt = write_attempt(first, history, decision.shards, decision.units)
+        attempt = write_attempt(first, history, decision.shards, decision.units, pattern=pattern)
     shards = {step.name: range(step.plan.resources.shards) for step in steps}
     shards[first.name] = range(decision.shards)
     if not dry_run:

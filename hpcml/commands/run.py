@@ -6,6 +6,7 @@ over what is missing.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import signal
 import sys
@@ -13,6 +14,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from hpcml.attempts.output import last_error
 from hpcml.attempts.refresh import refresh
@@ -23,6 +26,7 @@ from hpcml.directory.history import History
 from hpcml.directory.listing import ensure_listed
 from hpcml.directory.lock import exclusive_lock
 from hpcml.directory.opened import OpenCampaign, OpenStep
+from hpcml.directory.selection import matching_units, others_left, refuse_no_match
 from hpcml.errors import (
     EXIT_DONE,
     EXIT_INCOMPLETE,
@@ -37,6 +41,8 @@ from hpcml.schedulers import shell
 from hpcml.worker import allocation
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from hpcml.store.ledger import Ledger
 
 POLL = 0.2
@@ -74,6 +80,7 @@ class NoProgress:
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """How to run here. ranks, shards: 0 takes what the campaign says. step: only this one, all without.
+    units: a glob over unit keys; only these are computed, and only complete steps are merged.
     retry_failed: names of the steps whose failures are forgiven first."""
 
     ranks: int = 0
@@ -81,6 +88,7 @@ class RunOptions:
     allow_missing: bool = False
     step: str = ""
     retry_failed: tuple[str, ...] = ()
+    units: str = ""
 
 
 def run(opened: OpenCampaign, options: RunOptions, progress: Progress) -> list[MergeResult]:
@@ -91,10 +99,19 @@ def run(opened: OpenCampaign, options: RunOptions, progress: Progress) -> list[M
     with exclusive_lock(opened):
         history = refresh(opened).history
         history = history.with_entries(*forgive_failures(opened, options.retry_failed))
-        results = []
-        for step in _chosen(opened, options):
+        steps = _chosen(opened, options)
+        if options.units:
+            for step in steps:
+                ensure_listed(step)
+            refuse_no_match(steps, options.units)
+        results: list[MergeResult] = []
+        for step in steps:
+            if options.units and not ensure_listed(step):
+                break  # a step before it has units left
             _compute(step, options, history, progress)
             history = history.updated(opened.layout.journal)
+            if options.units and not _is_complete(step, options, history, progress):
+                continue
             results.append(_merge(step, options, history, progress))
         return results
 
@@ -113,13 +130,34 @@ def _compute(step: OpenStep, options: RunOptions, history: History, progress: Pr
     units = step.units()
     ledger = step.ledger()
     progress.step(step.name, len(units), int(ledger.done.sum()))
-    if len(ledger.missing):
-        attempt, shards = _attempt(step, options, history, ledger)
+    wanted = ledger.missing
+    if options.units:
+        wanted = np.intersect1d(wanted, matching_units(step, options.units))
+    if len(wanted):
+        attempt, shards = _attempt(step, options, history, ledger, wanted)
         for shard in range(shards):
             code = _shard(step, shard, attempt, options, progress)
             if code not in (EXIT_DONE, EXIT_INCOMPLETE):
                 later = history.updated(step.opened.layout.journal)
                 raise _shard_error(step, shard, attempt, code, later)
+
+
+def _is_complete(step: OpenStep, options: RunOptions, history: History, progress: Progress) -> bool:
+    """Are all units of the step done? Says how many were not chosen; Incomplete when chosen ones failed."""
+    missing = step.ledger().missing
+    chosen = matching_units(step, options.units)
+    failed = [step.units().key(number) for number in np.intersect1d(missing, chosen).tolist()]
+    if failed:
+        last = history.failures(step.name).last.get(failed[0], {}).get("error", "not computed yet")
+        more = f"; and {len(failed) - 1} more" if len(failed) > 1 else ""
+        raise Incomplete(
+            f"step {step.name!r}: {len(failed)} of the {len(chosen)} chosen units are missing:"
+            f" {failed[0]} ({last}){more}",
+            f"`hpcml resume {step.opened.root} --units {shlex.quote(options.units)}` tries them again",
+        )
+    if len(missing):
+        progress.say(others_left(step.name, len(missing)))
+    return not len(missing)
 
 
 def _merge(step: OpenStep, options: RunOptions, history: History, progress: Progress) -> MergeResult:
@@ -134,13 +172,15 @@ def _merge(step: OpenStep, options: RunOptions, history: History, progress: Prog
     return merged
 
 
-def _attempt(step: OpenStep, options: RunOptions, history: History, ledger: Ledger) -> tuple[int, int]:
-    """(attempt, shards): the campaign's own shards at first, what is missing in a resume."""
+def _attempt(
+    step: OpenStep, options: RunOptions, history: History, ledger: Ledger, wanted: NDArray[np.int64]
+) -> tuple[int, int]:
+    """(attempt, shards): the campaign's own shards at first, what is wanted in a resume."""
     planned = step.plan.resources.shards
-    if not ledger.done.any() and options.shards in (0, planned):
+    if len(wanted) == len(ledger.done) and options.shards in (0, planned):
         return 1, planned
-    shards = options.shards or planned
-    return write_attempt(step, history, shards, ledger.missing), shards
+    shards = min(options.shards or planned, len(wanted))
+    return write_attempt(step, history, shards, wanted, pattern=options.units), shards
 
 
 def _command(step: OpenStep, shard: int, attempt: int, ranks: int) -> list[str]:

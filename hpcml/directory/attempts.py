@@ -35,6 +35,15 @@ def attempt_numbers(step: OpenStep, attempt: int) -> tuple[np.ndarray[Any, np.dt
     return ids_of(runs), int(raw["shards"])
 
 
+def attempt_pattern(step: OpenStep, attempt: int) -> str:
+    """The glob over unit keys that an attempt was begun with (`--units`); empty when it wants all units."""
+    try:
+        raw = json.loads(step.layout.attempt(attempt).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ""
+    return str(raw.get("pattern", ""))
+
+
 def next_attempt(opened: OpenCampaign, history: History) -> int:
     """One more than the largest attempt that was begun; what was only rendered may be written again."""
     begun = [int(entry["attempt"]) for entry in history.of("submitting", "shard-started")]
@@ -66,10 +75,16 @@ def shard_units(step: OpenStep, attempt: int, shards: int = 0) -> list[NDArray[n
     return [numbers[first:last] for first, last in pairwise(bounds)]
 
 
-def write_attempt(step: OpenStep, history: History, shards: int, numbers: NDArray[np.int64]) -> int:
-    """Write down which units an attempt sets out to compute, in how many shards; its number."""
+def write_attempt(
+    step: OpenStep, history: History, shards: int, numbers: NDArray[np.int64], *, pattern: str = ""
+) -> int:
+    """Write down which units an attempt sets out to compute, in how many shards; its number.
+
+    pattern: the glob that chose them, so that a retry by the merge job stays within it.
+    """
     units = [[int(first), int(count)] for first, count in runs_of(numbers).tolist()]
-    text = json.dumps({"shards": shards, "units": units})
+    chosen = {"pattern": pattern} if pattern else {}
+    text = json.dumps({"shards": shards, "units": units, **chosen})
     attempt = max(2, next_attempt(step.opened, history))
     while not create_once(step.layout.attempt(attempt), text):
         attempt += 1

@@ -47,6 +47,7 @@ class FileInput:
     array = _for_steps_only("array()")
     columns = _for_steps_only("columns()")
     rows = _for_steps_only("rows()")
+    labels = _for_steps_only("labels()")
     keys = _for_steps_only("keys()")
     index = _for_steps_only("index()")
     payload = _for_steps_only("payload()")

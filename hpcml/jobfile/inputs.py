@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +73,19 @@ class InputReader:
             return
         self.problems.append(Problem(key, what, value, spec.meaning))
 
-    def path(self, key: Key, text: str, mark: str = "") -> Path | None:
-        """`text` as an absolute path, ${VARIABLE} and ~ expanded."""
+    def path(self, key: Key, text: str) -> Path | None:
+        """`text` as an absolute path, ${VARIABLE} and ~ expanded; a variable that is not set is a problem."""
+        return self._expanded(key, text, "", self.problems.append)
+
+    def _input_path(self, key: Key, text: str, mark: str = "") -> Path | None:
+        """The same for an input: a variable that is not set here counts as an absent file."""
+        return self._expanded(key, text, mark, self._absent)
+
+    def _expanded(self, key: Key, text: str, mark: str, report: Callable[[Problem], None]) -> Path | None:
         for variable in _VARIABLE.findall(text):
             if variable not in self.environment:
                 what = f"the environment variable {variable} is not set"
-                self.problems.append(Problem(key, what, text, f"export {variable}=...", mark))
+                report(Problem(key, what, text, f"export {variable}=...", mark))
                 return None
         path = self.base / Path(_VARIABLE.sub(lambda found: self.environment[found[1]], text)).expanduser()
         # only `..` needs the file system; links elsewhere stay as they are written
@@ -109,7 +116,7 @@ class InputReader:
         if not folder or not step:
             self.problems.append(Problem(key, "must be campaign:DIR/step", value))
             return StepInput()
-        path = self.path(key, folder)
+        path = self._input_path(key, folder)
         if path is None:
             return StepInput()
         if not path.is_dir():
@@ -123,7 +130,7 @@ class InputReader:
             if not text.startswith("@"):
                 yield at, text, ""
                 continue
-            path = self.path(at, text[1:])
+            path = self._input_path(at, text[1:])
             if path is None:
                 continue
             try:
@@ -142,7 +149,7 @@ class InputReader:
                 yield at, line, f"{path}:{number}"
 
     def _matches(self, key: Key, text: str, mark: str) -> list[Path]:
-        path = self.path(key, text, mark)
+        path = self._input_path(key, text, mark)
         if path is None:
             return []
         if path.exists() or not glob.has_magic(str(path)):

@@ -67,6 +67,11 @@ class MemoryTable:
             )
         return self.tables[name][column]
 
+    def labels(self, column: str, table: str = "") -> tuple[str, ...]:
+        name = self._table(table)
+        self.array(column, name)
+        return next(one.labels for one in self.schema.table(name).fields if one.name == column)
+
     def columns(self, table: str, *names: str) -> tuple[NDArray[Any], ...]:
         return tuple(self.array(name, table) for name in names or self.tables[self._table(table)])
 

@@ -185,11 +185,14 @@ class ContentDigest:
 
     def __init__(self, table: TableSchema, keys: NDArray[np.bytes_]) -> None:
         self._digest = hashlib.blake2b(digest_size=16)
-        head = {
+        head: dict[str, Any] = {
             "table": table.name,
             "kind": table.kind,
             "columns": [[one.name, one.declared, list(one.shape)] for one in table.fields],
         }
+        labels = {one.name: list(one.labels) for one in table.fields if one.labels}
+        if labels:  # digests of tables without labels are older than labels
+            head["labels"] = labels
         self._add(json.dumps(head, sort_keys=True).encode())
         self._add(b"\n".join(keys.tolist()))
 

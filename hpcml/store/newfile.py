@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,6 +166,14 @@ def place_of(dataset: h5py.h5d.DatasetID) -> int:
     if offset is None:
         raise OSError("HDF5 gave a dataset no place in the file")
     return int(offset)
+
+
+def text_array(texts: Sequence[str]) -> NDArray[Any]:
+    """Texts as UTF-8 of one width, in an array whose type says so to HDF5."""
+    from h5py import string_dtype
+
+    raw = [text.encode() for text in texts]
+    return np.array(raw, string_dtype("utf-8", max(map(len, raw), default=1)))
 
 
 def stored_type(one: Field) -> np.dtype[Any]:

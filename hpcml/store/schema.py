@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 RESERVED = frozenset({"units", "index", "summary", "missing", "conflicts", "provenance"})
+LABELS = "labels"  # group of table.h5
 ARTIFACTS = Table(
     "artifacts",
     (
@@ -57,6 +58,7 @@ class Field:
     unit: str
     meaning: str
     text: bool = False
+    labels: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -121,12 +123,22 @@ class Schema:
                     {
                         "name": one.name, "dtype": one.declared, "shape": list(one.shape),
                         "unit": one.unit, "meaning": one.meaning,
+                        **({"labels": list(one.labels)} if one.labels else {}),
                     }
                     for one in table.fields
                 ],
             }
             for table in self.tables
         ]  # fmt: skip
+
+    def labelled(self) -> dict[str, tuple[str, ...]]:
+        """{`table/column`: labels} of the columns that have labels."""
+        return {
+            f"{table.name}/{one.name}": one.labels
+            for table in self.tables
+            for one in table.fields
+            if one.labels
+        }
 
 
 def schema_of(workload: Workload, inputs: Mapping[str, Input]) -> Schema:
@@ -145,13 +157,21 @@ def schema_of(workload: Workload, inputs: Mapping[str, Input]) -> Schema:
         raise UsageError(f"workload {workload.name!r} declares no table")
     if len({table.name for table in tables}) != len(tables):
         raise UsageError(f"workload {workload.name!r} declares two tables of one name")
-    return Schema(tuple(_table(workload.name, table) for table in tables))
+    schema = Schema(tuple(_table(workload.name, table) for table in tables))
+    if schema.labelled() and LABELS in [table.name for table in tables]:
+        raise UsageError(
+            f"workload {workload.name!r}: beside columns with labels no table can be called {LABELS!r}"
+        )
+    return schema
 
 
 def schema_from_json(raw: list[Mapping[str, Any]]) -> Schema:
     tables = []
     for item in raw:
-        columns = tuple(Column(**{**one, "shape": tuple(one["shape"])}) for one in item["columns"])
+        columns = tuple(
+            Column(**{**one, "shape": tuple(one["shape"]), "labels": tuple(one.get("labels", ()))})
+            for one in item["columns"]
+        )
         tables.append(_table("", Table(item["name"], columns, item["kind"], item["materialise"])))
     return Schema(tuple(tables))
 
@@ -184,6 +204,7 @@ def _table(workload: str, table: Table) -> TableSchema:
         width = dtype.itemsize * math.prod(column.shape)
         if width == 0 or any(size < 0 for size in column.shape):
             raise UsageError(f"{where}: column {column.name!r} has the row shape {column.shape}")
+        _check_labels(f"{where}, column {column.name!r}", column)
         fields.append(
             Field(
                 name=column.name,
@@ -193,8 +214,29 @@ def _table(workload: str, table: Table) -> TableSchema:
                 unit=column.unit,
                 meaning=column.meaning,
                 text=column.dtype == "str",
+                labels=tuple(column.labels),
             )
         )
     if len({one.name for one in fields}) != len(fields):
         raise UsageError(f"{where}: two columns of one name")
     return TableSchema(table.name, table.kind, table.materialise, tuple(fields))
+
+
+def _check_labels(where: str, column: Column) -> None:
+    labels = column.labels
+    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+        raise UsageError(f"{where}: labels are a tuple of texts")
+    if not labels:
+        return
+    lengths = {column.shape[-1], math.prod(column.shape)} if column.shape else set()
+    if len(labels) not in lengths:
+        raise UsageError(
+            f"{where}: {len(labels)} labels for the row shape {column.shape}",
+            "give one label per value of the row, or per place on its last axis",
+        )
+    for label in labels:
+        if not label or not label.isprintable():
+            raise UsageError(f"{where}: the label {label!r} is not printable text")
+    if len(set(labels)) != len(labels):
+        twice = next(label for at, label in enumerate(labels) if label in labels[:at])
+        raise UsageError(f"{where}: duplicate label {twice!r}")

@@ -2,6 +2,7 @@
 
     /units/key, /units/<payload>       units in the order of the result
     /index/<table>                     (units, 2): first row and number of rows of each unit
+    /labels/<table>/<column>           names of the values in a row, of columns that have labels
     /<table>/<column>                  rows in unit order (kind sum, min, max: the reduced array)
     /missing/key, /missing/reason      units absent by --allow-missing
     /conflicts/...                     units whose results contradicted, with --on-conflict first
@@ -12,6 +13,7 @@ StepTable, which is what workloads and notebooks get for a merged step.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +24,7 @@ import numpy as np
 from hpcml.errors import Incomplete, IntegrityError, UsageError, nearest
 from hpcml.store.blocks import SealedReader
 from hpcml.store.layout import StepLayout
-from hpcml.store.schema import Schema, schema_from_json
+from hpcml.store.schema import Field, Schema, schema_from_json
 from hpcml.store.text import decode_text
 
 if TYPE_CHECKING:
@@ -104,6 +106,10 @@ class StepTable:
             raise UsageError(f"table {name!r} is reduced over the units: it has no row per unit")
         return self._file.array(f"index/{name}")
 
+    def labels(self, column: str, table: str = "") -> tuple[str, ...]:
+        """Names of the values in a row of the column; none when it was declared without."""
+        return self._field(column, self._table(table)).labels
+
     def array(self, column: str, table: str = "") -> NDArray[Any]:
         """A column, shape (rows, *row shape); of a reduced table the array itself. Text is a copy."""
         name = self._table(table)
@@ -114,9 +120,7 @@ class StepTable:
         """A column as it is in the file: text as UTF-8 bytes."""
         name = self._table(table)
         schema = self.schema.table(name)
-        fields = self._fields[name]
-        if column not in fields:
-            raise UsageError(f"table {name!r} has no column {column!r}", nearest(column, list(fields)))
+        self._field(column, name)
         if schema.kind == "rows" and not schema.materialise:
             return self._from_parts(name, column)
         extent = self._file.extent(f"{name}/{column}")
@@ -160,7 +164,8 @@ class StepTable:
     def frame(self, table: str = "") -> pd.DataFrame:
         """The table as pandas: columns of one value a row, and the unit key and payload of each row.
 
-        A column with a row shape becomes a column of arrays.
+        A column with a row shape becomes a column of arrays; one with labels becomes a column per label. The
+        name of that is the label, or COLUMN[LABEL] where anything else in the table is called like the label.
         """
         import pandas as pd
 
@@ -171,10 +176,27 @@ class StepTable:
             data["unit"] = np.repeat(np.array(self.keys(), object), repeat)
             for item in self.payload_names():
                 data[item] = _text(np.repeat(self.payload(item), repeat))
-        for column in self.column_names(name):
-            values = self.array(column, name)
-            data[column] = _text(values) if values.ndim <= 1 else list(values)
+        schema = self.schema.table(name)
+        fields = schema.fields
+        names = [*data, *self.column_names(name), *(label for one in fields for label in one.labels)]
+        taken = Counter(names)
+        for one in fields:
+            values = self.array(one.name, name)
+            if one.labels and schema.kind == "rows":
+                if len(one.labels) == one.size:
+                    values = values.reshape(len(values), one.size)
+                for at, label in enumerate(one.labels):
+                    title = label if taken[label] == 1 else f"{one.name}[{label}]"
+                    data[title] = _per_row(values[..., at])
+            else:
+                data[one.name] = _per_row(values)
         return pd.DataFrame(data)
+
+    def _field(self, column: str, table: str) -> Field:
+        fields = self._fields[table]
+        if column not in fields:
+            raise UsageError(f"table {table!r} has no column {column!r}", nearest(column, list(fields)))
+        return fields[column]
 
     def _table(self, name: str) -> str:
         known = self.tables()
@@ -218,6 +240,10 @@ class StepTable:
         pool.finish()
         pool.close()
         return out
+
+
+def _per_row(values: NDArray[Any]) -> Any:
+    return _text(values) if values.ndim <= 1 else list(values)
 
 
 def _text(values: NDArray[Any]) -> Any:

@@ -22,7 +22,7 @@ from hpcml.store.blocks import BlockHasher
 from hpcml.store.merging import ContentDigest, PartIndex, column_digest, reduce_table
 from hpcml.store.parts import Identity, first_and_rows
 from hpcml.store.readahead import read_ahead
-from hpcml.store.schema import Field, Schema, TableSchema
+from hpcml.store.schema import LABELS, Field, Schema, TableSchema
 from hpcml.store.streams import RowRanges, windows
 from hpcml.store.writeback import WriteBack
 
@@ -90,6 +90,8 @@ class _Writer:
                     self._digest_only(table)
             else:
                 small.update(self._reduce(table))
+        for name, labels in self.schema.labelled().items():
+            small[f"{LABELS}/{name}"] = newfile.text_array(labels)
         size = sum(array.nbytes for array in small.values()) + (4096 * (len(small) + 64))
         size += sum(len(text.encode()) for text in self.content.provenance.values())
         size += sum(self.runs[table.name].rows * one.width for table, one in self._streamed())

@@ -64,6 +64,7 @@ class Situation:
     options: dict[str, Any] = field(default_factory=dict)
     wanted_shards: int = 0
     automatic: bool = False
+    only: Sequence[int] | None = None
     says: Sequence[str] = ()
     refuses: str = ""
     memory: int = PLANNED.memory
@@ -76,6 +77,39 @@ SITUATIONS = (
     Situation("all jobs are gone", units=range(8)),
     Situation("some units are done", units=[1, 2, 5], done=[0, 3, 4, 6, 7]),
     Situation("never more shards than units", units=[5], shards=1, done=[0, 1, 2, 3, 4, 6, 7]),
+    Situation(
+        "units that were chosen, without those that are done",
+        units=[2, 4],
+        done=[0, 3],
+        only=[0, 2, 4],
+        says=["scan: 4 other units are left"],
+    ),
+    Situation(
+        "the chosen units are done and others are left: no merge",
+        units=[],
+        submit=False,
+        shards=0,
+        done=[0, 3],
+        only=[0, 3],
+        says=["scan: 6 other units are left", "nothing to submit"],
+    ),
+    Situation("chosen units that were the last to compute", units=[], shards=0, done=range(8), only=[0, 3]),
+    Situation(
+        "chosen units are left to live jobs, whether a merge waits or not",
+        units=[],
+        submit=False,
+        only=[1],
+        jobs=[job(0, JobState.RUNNING)],
+        says=["scan: 7 other units are left", "1 units are left to jobs", "nothing to submit"],
+    ),
+    Situation(
+        "all chosen units failed too often",
+        units=[],
+        submit=False,
+        only=[0],
+        history=failures("u0"),
+        refuses="scan: 1 units failed 2x",
+    ),
     Situation("other shards than planned", units=range(8), shards=5, wanted_shards=5),
     Situation("only the merge is missing", units=[], shards=0, done=range(8)),
     Situation(
@@ -254,6 +288,7 @@ def test_the_decision(situation: Situation) -> None:
         ),
         shards=situation.wanted_shards,
         automatic=situation.automatic,
+        only=None if situation.only is None else np.array(situation.only, np.int64),
     )
     assert decision.submit is situation.submit
     assert decision.units.tolist() == list(situation.units)

@@ -121,9 +121,9 @@ def campaign(text: str, *overrides: str) -> Campaign:
     return resolved.campaign
 
 
-def refused(text: str, *overrides: str, site: str | None = None) -> JobFileError:
+def refused(text: str, *overrides: str, site: str | None = None, check: bool = True) -> JobFileError:
     with pytest.raises(JobFileError) as caught:
-        take(text, *overrides, site=site)
+        take(text, *overrides, site=site, check=check)
     message = caught.value.message
     assert "\n" not in message
     assert re.match(r"(\S+:\d+|--set|--site|--set \S+:\d+): \S+: .*, found .", message), message

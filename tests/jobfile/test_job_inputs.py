@@ -81,6 +81,29 @@ def test_absent_inputs_warn_or_fail(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        "'${NOT_SET}/a'",
+        "[data/a.txt, '${NOT_SET}/*.txt']",
+        "'@${NOT_SET}/list.txt'",
+        "'campaign:${NOT_SET}/scan'",
+    ],
+)
+def test_an_unset_variable_counts_as_an_absent_file(value: str) -> None:
+    text = one_step(inputs=f"{{events: {value}}}")
+    _, warnings = take(text, check=False)
+    error = refused(text)
+    assert warnings == [error.message]
+    assert "the environment variable NOT_SET is not set" in error.message
+    assert error.hint == "export NOT_SET=..."
+
+
+def test_an_unset_variable_elsewhere_is_an_error(folder: Path) -> None:
+    error = refused(one_step("container: '${NOT_SET}/image.sif'"), check=False)
+    assert error.message.startswith("job.yaml:8: container: the environment variable NOT_SET is not set")
+
+
+@pytest.mark.parametrize(
     ("inputs", "words"),
     [
         ("{events: 'data/*.nope'}", "no file matches"),

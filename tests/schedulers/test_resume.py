@@ -13,6 +13,7 @@ import toy
 import yaml
 
 from hpcml.attempts import submission
+from hpcml.directory.attempts import shard_units
 from hpcml.directory.opened import OpenCampaign
 
 from .conftest import Fakes
@@ -115,6 +116,26 @@ def test_merge_jobs_go_on_while_something_new_is_recorded(campaign: Campaign) ->
     assert "5 attempts in a row recorded nothing new" in stopped.stdout
     assert "not tried again by itself" in stopped.stdout
     assert len(OpenCampaign(campaign.root).step("toy").ledger().missing) > 0
+
+
+def test_chosen_units_are_submitted_alone_and_retried_alone(campaign: Campaign) -> None:
+    campaign.plan()
+    sent = campaign.send("resume", "--units", "u0000[0-2]")
+    assert sent.code == 0 and "toy: 21 other units are left" in sent.stdout
+    step = OpenCampaign(campaign.root).step("toy")
+    assert [numbers.tolist() for numbers in shard_units(step, 2)] == [[0], [1], [2]]
+    campaign.ended(*["TIMEOUT|0|n1|TimeLimit"] * 3)
+    toy.work_here(OpenCampaign(campaign.root), shard=0, shards=24)
+    assert campaign.send("resume", "--automatic", "2").code == 85
+    assert [numbers.tolist() for numbers in shard_units(step, 3)] == [[1], [2]]
+    for shard in (1, 2):
+        toy.work_here(OpenCampaign(campaign.root), shard=shard, shards=24)
+    campaign.ended(*["COMPLETED|0|n1|None"] * 2)
+    ended = campaign.hpcml("resume", campaign.root, "--automatic", "3")
+    assert ended.code == 0 and "nothing to submit" in ended.stdout
+    rest = campaign.send("resume")
+    assert rest.code == 0 and "other units" not in rest.stdout
+    assert sum(len(numbers) for numbers in shard_units(step, 4)) == 21
 
 
 def test_two_resumes_at_once_submit_once(campaign: Campaign, fakes: Fakes) -> None:
