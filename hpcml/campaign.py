@@ -72,16 +72,22 @@ class InputFile:
 
 @dataclass(frozen=True, slots=True)
 class StepInput:
-    """One filled input of a step: exactly one of files, step, campaign.
+    """One filled input of a step: exactly one of files, step, campaign, several.
 
     step: name of an earlier step. campaign: `DIR/step` of another campaign, with the content
-    digest of its table as it was when planned.
+    digest of its table as it was when planned. several: steps and campaigns that are read as one.
     """
 
     files: tuple[InputFile, ...] = ()
     step: str = ""
     campaign: str = ""
     digest: str = ""
+    several: tuple[StepInput, ...] = ()
+
+    @property
+    def sources(self) -> tuple[StepInput, ...]:
+        """What is read: the entries of `several`, or this one."""
+        return self.several or (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,8 @@ class Campaign:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; YAML, which also gets them, knows no enumerations."""
         raw = asdict(self)
+        for step in raw["steps"]:
+            step["inputs"] = {name: _input_to_json(one) for name, one in step["inputs"].items()}
         raw["site"] |= {"scheduler": str(self.site.scheduler), "launcher": str(self.site.launcher)}
         return raw
 
@@ -147,11 +155,21 @@ def _site(raw: Mapping[str, Any]) -> Site:
     return Site(**{**raw, "scheduler": scheduler, "launcher": launcher, "setup": tuple(raw["setup"])})
 
 
+def _input_to_json(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Without `several` where there is none: plans of one source stay as they always were."""
+    plain = {word: value for word, value in raw.items() if word != "several"}
+    several = [_input_to_json(one) for one in raw["several"]]
+    return {**plain, "several": several} if several else plain
+
+
+def _input(raw: Mapping[str, Any]) -> StepInput:
+    files = tuple(InputFile(**one) for one in raw["files"])
+    several = tuple(_input(one) for one in raw.get("several", ()))
+    return StepInput(**{**raw, "files": files, "several": several})
+
+
 def _step(raw: Mapping[str, Any]) -> StepPlan:
-    inputs = {
-        name: StepInput(**{**item, "files": tuple(InputFile(**one) for one in item["files"])})
-        for name, item in raw["inputs"].items()
-    }
+    inputs = {name: _input(item) for name, item in raw["inputs"].items()}
     sweep = {name: tuple(values) for name, values in raw["sweep"].items()}
     resources = Resources(**raw["resources"])
     return StepPlan(**{**raw, "inputs": inputs, "sweep": sweep, "resources": resources})

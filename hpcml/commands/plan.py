@@ -88,14 +88,27 @@ def _with_other_campaigns(campaign: Campaign, root: Path) -> Campaign:
     for step in campaign.steps:
         inputs: dict[str, StepInput] = {}
         for name, one in step.inputs.items():
-            if one.campaign:
-                folder = Path(one.campaign).parent
-                if folder.resolve() == root:
-                    raise UsageError(f"input {name!r} of step {step.name!r} is this campaign itself")
-                one = replace(one, digest=table_digest(other_campaign(one.campaign)))
-            inputs[name] = one
+            where = f"input {name!r} of step {step.name!r}"
+            if one.several:
+                inputs[name] = replace(
+                    one, several=tuple(_with_digest(each, root, where) for each in one.several)
+                )
+            else:
+                inputs[name] = _with_digest(one, root, where)
         steps.append(replace(step, inputs=inputs))
     return replace(campaign, steps=tuple(steps))
+
+
+def _source(given: StepInput) -> str:
+    return given.step or f"{given.campaign} {given.digest}"
+
+
+def _with_digest(given: StepInput, root: Path, where: str) -> StepInput:
+    if not given.campaign:
+        return given
+    if Path(given.campaign).parent.resolve() == root:
+        raise UsageError(f"{where} is this campaign itself")
+    return replace(given, digest=table_digest(other_campaign(given.campaign)))
 
 
 def _comparable(campaign: Campaign, step: StepPlan, not_fingerprinted: frozenset[str]) -> dict[str, Any]:
@@ -105,8 +118,8 @@ def _comparable(campaign: Campaign, step: StepPlan, not_fingerprinted: frozenset
     """
     inputs = {
         name: [f"{file.size} B, {file.digest}" for file in one.files]
-        or one.step
-        or f"{one.campaign} {one.digest}"
+        or [_source(each) for each in one.several]
+        or _source(one)
         for name, one in step.inputs.items()
     }
     return {

@@ -83,7 +83,8 @@ def _contents(opened: OpenCampaign, step: OpenStep) -> tuple[dict[str, Path], di
     if where.endswith(".py"):
         places[where] = f"workload/{Path(where).name}"
         links[places[where]] = Path(opened.campaign.base) / where
-    for number, one in enumerate(step.plan.inputs.values()):
+    sources = [one for given in step.plan.inputs.values() for one in given.sources]
+    for number, one in enumerate(sources):
         for at, file in enumerate(one.files):
             places[file.path] = f"inputs/{number}/{at}/{Path(file.path).name}"
             links[places[file.path]] = Path(file.path)

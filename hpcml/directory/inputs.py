@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hpcml.campaign import StepInput
+from hpcml.directory.joined import JoinedTables
 from hpcml.errors import InputChanged, UsageError, nearest
 from hpcml.inputfile import input_changed
 from hpcml.store.layout import Layout, StepLayout
@@ -60,8 +61,17 @@ def open_input(step: str, name: str, given: StepInput, layout: Layout, place: Ca
     place: where a file of the plan is here (OpenCampaign.place). Raises InputChanged when the table of
     another campaign is no longer the one that was planned.
     """
-    if given.step:
-        return StepTable(layout.step(given.step))
+    if given.several:
+        return JoinedTables(name, [_open_table(step, name, one, layout, place) for one in given.several])
+    if given.step or given.campaign:
+        return _open_table(step, name, given, layout, place)
+    return FileInput(name, [Path(place(file.path)) for file in given.files])
+
+
+def _open_table(
+    step: str, name: str, given: StepInput, layout: Layout, place: Callable[[str], str]
+) -> StepTable:
+    """The table of a step of this campaign or of another one."""
     if given.campaign:
         path = place(given.campaign)
         table = other_campaign(path) if path == given.campaign else StepTable(StepLayout(Path(path)))
@@ -72,11 +82,17 @@ def open_input(step: str, name: str, given: StepInput, layout: Layout, place: Ca
                 "plan a new campaign from it",
             )
         return table
-    return FileInput(name, [Path(place(file.path)) for file in given.files])
+    return StepTable(layout.step(given.step))
 
 
 def input_digest(given: StepInput, layout: Layout) -> str:
     """Digest of the content of one input, as it goes into the fingerprint."""
+    if given.several:
+        # with their names, which are part of the unit keys
+        names = [one.step or one.campaign.rpartition("/")[2] for one in given.several]
+        digests = [input_digest(one, layout) for one in given.several]
+        text = "\n".join(f"{name} {digest}" for name, digest in zip(names, digests, strict=True))
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     if given.step:
         return table_digest(StepTable(layout.step(given.step)))
     if given.campaign:

@@ -62,7 +62,7 @@ class OpenStep:
         ]
 
     def earlier_steps(self) -> list[str]:
-        return [one.step for one in self.plan.inputs.values() if one.step]
+        return [one.step for given in self.plan.inputs.values() for one in given.sources if one.step]
 
     def inputs_ready(self) -> bool:
         return all(self.opened.layout.step(name).table.is_file() for name in self.earlier_steps())

@@ -67,7 +67,7 @@ class InputReader:
         """A problem when files are given for a step, or a step for files."""
         if found.files and spec.kind == "step":
             what = "files are given, and the workload needs a step of this job file or campaign:DIR/STEP"
-        elif (found.step or found.campaign) and spec.kind == "files":
+        elif (found.step or found.campaign or found.several) and spec.kind == "files":
             what = "a step is given, and the workload needs files"
         else:
             return
@@ -92,15 +92,16 @@ class InputReader:
         return path.resolve() if ".." in path.parts else path
 
     def _input(self, key: Key, value: str | list[str], index: int, steps: list[str]) -> StepInput:
-        if isinstance(value, str):
-            if value in steps[:index]:
-                return StepInput(step=value)
-            if value in steps[index:]:
-                hint = f"earlier steps: {', '.join(steps[:index]) or 'none'}"
-                self.problems.append(Problem(key, "is not an earlier step", value, hint))
-                return StepInput()
-            if value.startswith("campaign:"):
-                return self._campaign(key, value)
+        entries = [value] if isinstance(value, str) else value
+        of_steps = [text in steps or text.startswith("campaign:") for text in entries]
+        if any(of_steps) and isinstance(value, str):
+            return self._table(key, value, index, steps)
+        if all(of_steps):
+            return self._several(key, entries, index, steps)
+        if any(of_steps):
+            hint = "write ./NAME for a file that is called like a step"
+            self.problems.append(Problem(key, "must be files or steps, not both", value, hint))
+            return StepInput()
         files: dict[Path, InputFile] = {}
         for at, text, mark in self._entries(key, value):
             for path in self._matches(at, text, mark):
@@ -110,6 +111,25 @@ class InputReader:
                 if described:
                     files[path] = described
         return StepInput(files=tuple(files.values()))
+
+    def _several(self, key: Key, entries: list[str], index: int, steps: list[str]) -> StepInput:
+        """Steps and campaigns that are read as one input."""
+        found: list[StepInput] = []
+        for at, text in enumerate(entries):
+            one = self._table((*key, at), text, index, steps)
+            if one in found and one != StepInput():
+                self.problems.append(Problem((*key, at), "duplicate step", text))
+            found.append(one)
+        return StepInput(several=tuple(one for one in found if one != StepInput()))
+
+    def _table(self, key: Key, value: str, index: int, steps: list[str]) -> StepInput:
+        if value.startswith("campaign:"):
+            return self._campaign(key, value)
+        if value in steps[:index]:
+            return StepInput(step=value)
+        hint = f"earlier steps: {', '.join(steps[:index]) or 'none'}"
+        self.problems.append(Problem(key, "is not an earlier step", value, hint))
+        return StepInput()
 
     def _campaign(self, key: Key, value: str) -> StepInput:
         folder, _, step = value.removeprefix("campaign:").rpartition("/")

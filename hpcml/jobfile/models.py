@@ -80,7 +80,8 @@ class StepEntry(_Model):
     workload: str = Field(min_length=1, description="a known name, `file.py:Class` or `package.module:Class`")
     parameters: dict[str, Any] = Field(default={}, description="fields of the workload's Parameters")
     inputs: dict[str, InputValue] = Field(
-        default={}, description="earlier step, `campaign:DIR/step`, path, glob, list of paths, `@list.txt`"
+        default={},
+        description="earlier step, `campaign:DIR/step`, path, glob, `@list.txt`, a list of paths or steps",
     )
     resources: ResourcesEntry = Field(default=ResourcesEntry(), description="over the campaign's")
     where: Where = Field(default=_STEP.where, description="`here`: on the machine where the command is typed")

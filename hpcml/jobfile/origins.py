@@ -54,6 +54,8 @@ def _below(key: tuple[str, ...], value: Any, depth: int) -> Iterator[tuple[tuple
 
 
 def _brief(item: StepInput) -> Any:
+    if item.several:
+        return [_brief(one) for one in item.several]
     if item.step or item.campaign:
         return item.step or f"campaign:{item.campaign}"
     paths = [file.path for file in item.files]

@@ -166,8 +166,7 @@ def _container_words(spec: AttemptSpec, step: StepSpec, options: Mapping[str, An
     folders = {str(spec.root)}
     for given in step.plan.inputs.values():
         folders |= {str(Path(file.path).parent) for file in given.files}
-        if given.campaign:
-            folders.add(str(Path(given.campaign).parent))
+        folders |= {str(Path(one.campaign).parent) for one in given.sources if one.campaign}
     for folder in folders:
         if set(folder) & set(",:"):
             raise UsageError(f"a container cannot bind the folder {folder!r}", "no ',' or ':' in its name")

@@ -37,7 +37,8 @@ def _inside(path: Path, prefix: str) -> bool:
 def _read_by_jobs(campaign: Campaign) -> Iterator[tuple[str, Path]]:
     for step in campaign.steps:
         for name, given in step.inputs.items():
-            for path in (*(file.path for file in given.files), *filter(None, [given.campaign])):
+            campaigns = [one.campaign for one in given.sources if one.campaign]
+            for path in (*(file.path for file in given.files), *campaigns):
                 yield f"input {name!r} of step {step.name!r}", Path(path)
     if not campaign.container:
         yield "the Python of jobs", Path(str(campaign.site.options.get("python") or sys.executable))

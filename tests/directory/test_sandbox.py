@@ -38,6 +38,28 @@ def test_a_box_is_all_that_a_step_needs(tmp_path: Path) -> None:
     assert not list(opened.layout.incoming.glob("*.tar"))
 
 
+def test_all_steps_that_are_read_as_one_input_travel(tmp_path: Path) -> None:
+    shutil.copy(toy.WORKLOADS, tmp_path / "mine.py")
+    other = toy.computed(tmp_path / "other", toy.step("first", parameters={"n": 2}))
+    toy.merge_here(other, "first")
+    sources = ["first", f"campaign:{other.root}/first"]
+    steps = (
+        {"name": "first", "workload": "mine.py:Toy", "parameters": {"n": 3}},
+        {"name": "second", "workload": "mine.py:Behind", "inputs": {"samples": sources}},
+    )
+    opened = toy.computed(tmp_path, *steps)
+    toy.merge_here(opened, "first")
+    there = Elsewhere(tmp_path / "job", opened, "second")
+    with away(opened.root, other.root, tmp_path / "mine.py"):
+        there.start()
+    assert there.code == 0
+    there.send()
+    toy.merge_here(opened, "second")
+    keys = OpenCampaign(opened.root).step("second").table().keys()
+    assert keys[2:4] == ["of-first:u00002", "of-first#2:u00000"]
+    toy.verified(opened)
+
+
 KEEPS_FILES = """
 import numpy as np
 from hpcml.workload import Column, InputSpec, Table, Unit, Workload

@@ -98,6 +98,38 @@ def test_an_unset_variable_counts_as_an_absent_file(value: str) -> None:
     assert error.hint == "export NOT_SET=..."
 
 
+def two_steps(inputs: str) -> str:
+    return one_step(
+        f"- name: next\n  workload: toy.py:Toy\n  parameters: {{clusters: 5}}\n  inputs: {inputs}\n"
+    )
+
+
+def test_a_list_of_steps_is_one_input(folder: Path) -> None:
+    (folder / "old").mkdir()
+    found = campaign(two_steps("{events: [only, 'campaign:old/scan']}")).steps[1].inputs["events"]
+    assert [(one.step, one.campaign) for one in found.several] == [("only", ""), ("", f"{folder}/old/scan")]
+    assert not found.files
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ("{events: [only, data/a.txt]}", "events: must be files or steps, not both"),
+        ("{events: ['campaign:old/scan', data/a.txt]}", "events: must be files or steps, not both"),
+        ("{events: [only, only]}", "events[1]: duplicate step"),
+        ("{events: [only, next]}", "events[1]: is not an earlier step"),
+    ],
+)
+def test_bad_lists_of_steps(inputs: str, words: str) -> None:
+    assert words in refused(two_steps(inputs)).message
+
+
+def test_a_file_that_is_called_like_a_step(folder: Path) -> None:
+    (folder / "only").write_text("x")
+    found = campaign(two_steps("{events: [./only, data/a.txt]}")).steps[1].inputs["events"]
+    assert [Path(file.path).name for file in found.files] == ["only", "a.txt"]
+
+
 def test_an_unset_variable_elsewhere_is_an_error(folder: Path) -> None:
     error = refused(one_step("container: '${NOT_SET}/image.sif'"), check=False)
     assert error.message.startswith("job.yaml:8: container: the environment variable NOT_SET is not set")
