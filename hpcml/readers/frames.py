@@ -16,7 +16,7 @@ HDF5 = (".h5", ".hdf5")
 def read_columns(path: Path) -> dict[str, NDArray[Any]]:
     """The columns of a table by name, (rows,) each, in the order of the file; without pandas' own index.
 
-    `.h5` and `.hdf5` are HDF5, all else is CSV. UsageError when the file cannot be read.
+    `.h5` and `.hdf5` are HDF5, all else is CSV. InputError when the file cannot be read.
     """
     import pandas as pd
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hpcml.errors import UsageError
+from hpcml.errors import MissingExtra, UsageError
 
 
 def refusal(problem: str, remedy: str) -> ValueError:
@@ -30,4 +30,4 @@ def reported(subject: str = "", remedy: str = "", *, extra: str = "") -> Iterato
         if not extra:
             raise
         hint = f"pip install 'hpcml[{extra}]'"
-        raise UsageError(f"{error.name} is not installed, which {extra} workloads need", hint) from error
+        raise MissingExtra(f"{error.name} is not installed, which {extra} workloads need", hint) from error

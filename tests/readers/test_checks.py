@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcml.errors import UsageError
+from hpcml.errors import InputError
 from hpcml.readers.checks import as_type, require_finite, unreadable
 
 PATH = Path("events.h5")
@@ -37,7 +37,7 @@ def test_empty_cells_of_integers_are_what_is_missing():
     ],
 )
 def test_values_that_are_not_of_the_type_are_named(values, dtype, message):
-    with pytest.raises(UsageError, match=f"FILE: column a {message}") as caught:
+    with pytest.raises(InputError, match=f"FILE: column a {message}") as caught:
         as_type(np.array(values), dtype, "FILE: column a")
     assert caught.value.hint == "fix or drop these rows"
 
@@ -48,7 +48,7 @@ def test_the_first_row_that_is_not_finite_is_named(row, first):
     require_finite(PATH, values, first)
     values[row:, 1, 2] = np.inf
     with pytest.raises(
-        UsageError, match=f"events.h5: event {first + row} contains a value that is not finite"
+        InputError, match=f"events.h5: event {first + row} contains a value that is not finite"
     ):
         require_finite(PATH, values, first, row="event")
 

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from hpcml.errors import UsageError
+from hpcml.errors import InputError
 from hpcml.readers.frames import read_columns
 
 pd = pytest.importorskip("pandas")
@@ -36,9 +36,9 @@ def test_columns_are_those_that_were_written(tmp_path, kind, name):
 
 @pytest.mark.parametrize("name", ["none.csv", "none.h5"])
 def test_files_that_cannot_be_read(tmp_path, name):
-    with pytest.raises(UsageError, match=f"{name} cannot be read") as caught:
+    with pytest.raises(InputError, match=f"{name} cannot be read") as caught:
         read_columns(tmp_path / name)
     assert "a CSV file" in caught.value.hint
     (tmp_path / name).write_bytes(b"")
-    with pytest.raises(UsageError, match=f"{name} cannot be read"):
+    with pytest.raises(InputError, match=f"{name} cannot be read"):
         read_columns(tmp_path / name)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hpcml.errors import UsageError
+from hpcml.errors import InputError
 from hpcml.readers.root import read_branches
 
 uproot = pytest.importorskip("uproot")
@@ -34,10 +34,10 @@ def test_lists_of_entries_are_flattened(path):
 
 
 def test_missing_trees_and_branches_are_answered_with_those_that_are_there(path):
-    with pytest.raises(UsageError, match="has no tree 'three'") as caught:
+    with pytest.raises(InputError, match="has no tree 'three'") as caught:
         read_branches(path, "three", {})
     assert "tree;1" in caught.value.hint
-    with pytest.raises(UsageError, match="tree 'tree' has no branch y; it has hits, number, x"):
+    with pytest.raises(InputError, match="tree 'tree' has no branch y; it has hits, number, x"):
         read_branches(path, "tree", {"y": "y"})
 
 
@@ -45,11 +45,11 @@ def test_branches_of_different_lengths(tmp_path):
     awkward = pytest.importorskip("awkward")
     with uproot.recreate(tmp_path / "a.root") as file:
         file["tree"] = {"x": np.arange(2), "hits": awkward.Array([[1.0], [2.0, 3.0]])}
-    with pytest.raises(UsageError, match=r"branches of different lengths: .'x': 2, 'hit': 3."):
+    with pytest.raises(InputError, match=r"branches of different lengths: .'x': 2, 'hit': 3."):
         read_branches(tmp_path / "a.root", "tree", {"x": "x", "hit": "hits"})
 
 
 def test_a_file_that_is_not_root(tmp_path):
     (tmp_path / "a.root").write_bytes(b"nothing at all, but long enough to be looked at")
-    with pytest.raises(UsageError, match=r"a\.root cannot be read"):
+    with pytest.raises(InputError, match=r"a\.root cannot be read"):
         read_branches(tmp_path / "a.root", "tree", {})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hpcml.errors import UsageError
+from hpcml.errors import InputError
 from hpcml.readers.yaml_map import read_branch_map, read_map
 
 
@@ -29,10 +29,10 @@ def test_branches_are_read(tmp_path):
 def test_maps_that_are_wrong(tmp_path, text, message):
     path = tmp_path / "map.yaml"
     path.write_text(text)
-    with pytest.raises(UsageError, match=f"map.yaml.*{message}"):
+    with pytest.raises(InputError, match=f"map.yaml.*{message}"):
         read_branch_map(path, known=["y", "x"])
 
 
 def test_a_missing_map(tmp_path):
-    with pytest.raises(UsageError, match="cannot be read as YAML"):
+    with pytest.raises(InputError, match="cannot be read as YAML"):
         read_map(tmp_path / "none.yaml", keys=())
